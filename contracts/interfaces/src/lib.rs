@@ -1,0 +1,1 @@
+//! Interfaces that sample contracts call each other through.

@@ -1,0 +1,1 @@
+//! The sample contracts, compiled to Wasm by this crate's build script.

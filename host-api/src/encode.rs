@@ -1,0 +1,1 @@
+//! Const encoder; see the module owner.

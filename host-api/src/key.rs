@@ -1,0 +1,180 @@
+//! How a storage field and its key parts become the bytes of a state key.
+//!
+//! ```text
+//! balances[(caller, 7u32)]   02 | caller, 32 bytes | 00 00 00 07
+//!                            └ index of the field in the ABI
+//! ```
+//!
+//! Byte order is value order for everything but texts and bytes (which sort by length first), and
+//! no encoding is a prefix of another of the same type, so different keys never collide.
+//! The state holds a key under its contract's address; guests see only what is shown here.
+//!
+//! | type | bytes |
+//! | --- | --- |
+//! | bool, unsigned integers | big-endian |
+//! | signed integers | big-endian, sign bit flipped |
+//! | address, fixed bytes | as they are |
+//! | text, bytes | one length byte, then the bytes |
+//! | option | 0, or 1 and the value |
+//! | tuple, struct | the parts one after another |
+//! | enum | the variant's index as one byte, then its fields |
+//! | list | not allowed in a key |
+
+use crate::schema::Type;
+use crate::value::{DecodeError, take};
+use alloc::vec::Vec;
+
+/// The longest key, field index included, in bytes.
+pub const KEY_BYTES_MAX: usize = 128;
+
+/// The most storage fields that a contract may have: the index is one byte.
+pub const STORAGE_FIELDS_MAX: usize = 256;
+
+/// Whether values of this type may be part of a key.
+pub fn is_key_type(ty: &Type) -> bool {
+    match ty {
+        Type::List(_) => false,
+        Type::Option(inner) => inner.iter().all(is_key_type),
+        Type::Tuple(types) => types.iter().all(is_key_type),
+        Type::Struct { fields, .. } => fields.iter().all(|field| is_key_type(&field.ty)),
+        Type::Enum { variants, .. } => variants
+            .iter()
+            .all(|v| v.fields.iter().all(|field| is_key_type(&field.ty))),
+        _ => true,
+    }
+}
+
+/// Takes one borsh-encoded value off `input` and appends its key encoding to `key`.
+///
+/// Stops early, with a key that is too long and so never valid, once `key` holds more than
+/// [`KEY_BYTES_MAX`] bytes by more than one value.
+///
+/// # Errors
+/// [`DecodeError`] if `input` does not start with a value of type `ty`, or `ty` is no key type.
+///
+/// # Examples
+/// ```
+/// use tollway_host_api::{Type, key::transcode};
+/// let mut key = vec![2];
+/// transcode(&Type::U32, &mut 7u32.to_le_bytes().as_slice(), &mut key).unwrap();
+/// assert_eq!(key, [2, 0, 0, 0, 7]);
+/// ```
+pub fn transcode(ty: &Type, input: &mut &[u8], key: &mut Vec<u8>) -> Result<(), DecodeError> {
+    match ty {
+        Type::Bool => {
+            let byte = take(input, 1)?[0];
+            if byte > 1 {
+                return Err(DecodeError::Invalid);
+            }
+            key.push(byte);
+        }
+        Type::U8 => key.push(take(input, 1)?[0]),
+        Type::U16 => push_reversed(take(input, 2)?, key),
+        Type::U32 => push_reversed(take(input, 4)?, key),
+        Type::U64 => push_reversed(take(input, 8)?, key),
+        Type::U128 => push_reversed(take(input, 16)?, key),
+        Type::I64 => push_signed(take(input, 8)?, key),
+        Type::I128 => push_signed(take(input, 16)?, key),
+        Type::Address => key.extend_from_slice(take(input, 32)?),
+        Type::FixedBytes(size) => key.extend_from_slice(take(input, *size as usize)?),
+        Type::Bytes | Type::Text => {
+            let length = u32::from_le_bytes(
+                take(input, 4)?
+                    .try_into()
+                    .map_err(|_| DecodeError::Invalid)?,
+            ) as usize;
+            let bytes = take(input, length)?;
+            // Longer ones make the key too long in any case; 255 keeps the length in its byte.
+            key.push(length.min(255) as u8);
+            key.extend_from_slice(&bytes[..length.min(255)]);
+        }
+        Type::Option(inner) => match take(input, 1)?[0] {
+            0 => key.push(0),
+            1 => {
+                key.push(1);
+                transcode(inner.first().ok_or(DecodeError::Invalid)?, input, key)?;
+            }
+            _ => return Err(DecodeError::Invalid),
+        },
+        Type::Tuple(types) => {
+            for ty in types.iter() {
+                transcode(ty, input, key)?;
+            }
+        }
+        Type::Struct { fields, .. } => {
+            for field in fields.iter() {
+                transcode(&field.ty, input, key)?;
+            }
+        }
+        Type::Enum { variants, .. } => {
+            let index = take(input, 1)?[0];
+            let variant = variants.get(index as usize).ok_or(DecodeError::Invalid)?;
+            key.push(index);
+            for field in variant.fields.iter() {
+                transcode(&field.ty, input, key)?;
+            }
+        }
+        Type::List(_) => return Err(DecodeError::Invalid),
+    }
+    Ok(())
+}
+
+fn push_reversed(little_endian: &[u8], key: &mut Vec<u8>) {
+    key.extend(little_endian.iter().rev());
+}
+
+fn push_signed(little_endian: &[u8], key: &mut Vec<u8>) {
+    let start = key.len();
+    push_reversed(little_endian, key);
+    key[start] ^= 0x80;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::borrow::Cow;
+    use alloc::vec;
+
+    fn check(ty: &Type, value: &[u8], expected: &[u8]) {
+        let mut key = vec![];
+        let mut input = value;
+        transcode(ty, &mut input, &mut key).expect("the value is of this type");
+        assert!(input.is_empty());
+        assert_eq!(key, expected);
+    }
+
+    #[test]
+    fn integers_sort_as_bytes() {
+        check(&Type::U64, &258u64.to_le_bytes(), &[0, 0, 0, 0, 0, 0, 1, 2]);
+        check(
+            &Type::I64,
+            &(-1i64).to_le_bytes(),
+            &[0x7f, 255, 255, 255, 255, 255, 255, 255],
+        );
+        check(
+            &Type::I64,
+            &1i64.to_le_bytes(),
+            &[0x80, 0, 0, 0, 0, 0, 0, 1],
+        );
+    }
+
+    #[test]
+    fn texts_carry_their_length() {
+        check(&Type::Text, &[2, 0, 0, 0, b'h', b'i'], &[2, b'h', b'i']);
+        let long = [&300u32.to_le_bytes()[..], &[7; 300]].concat();
+        let mut key = vec![];
+        transcode(&Type::Bytes, &mut &long[..], &mut key).expect("bytes decode");
+        assert!(key.len() > KEY_BYTES_MAX);
+    }
+
+    #[test]
+    fn wrong_values_are_refused() {
+        let refused = |ty: Type, value: &[u8]| {
+            transcode(&ty, &mut &value[..], &mut vec![]).expect_err("must be refused")
+        };
+        refused(Type::Bool, &[2]);
+        refused(Type::U32, &[1, 2, 3]);
+        refused(Type::Text, &[255, 255, 255, 255, 0]);
+        refused(Type::List(Cow::Owned(vec![Type::U8])), &[0, 0, 0, 0]);
+    }
+}

@@ -1,0 +1,1 @@
+//! What a Tollway contract author imports.
