@@ -1,0 +1,167 @@
+//! `#[interface]`: a typed client from a trait.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::{Error, FnArg, ItemTrait, Pat, Result, ReturnType, TraitItem, TraitItemFn};
+
+/// Methods of values that inference takes to be no calls to other contracts, so that a client may
+/// not have them.
+pub(crate) const RESERVED: &[&str] = &[
+    "address",
+    "as_bytes",
+    "as_slice",
+    "as_str",
+    "clone",
+    "cmp",
+    "contains",
+    "copied",
+    "eq",
+    "first",
+    "get",
+    "into_iter",
+    "is_empty",
+    "iter",
+    "last",
+    "len",
+    "ne",
+    "to_owned",
+    "to_string",
+    "to_vec",
+];
+
+pub(crate) fn expand(args: TokenStream, input: TokenStream) -> Result<TokenStream> {
+    if !args.is_empty() {
+        return Err(Error::new_spanned(args, "expected no arguments"));
+    }
+    let item: ItemTrait = syn::parse2(input)?;
+    let (attrs, vis, name) = (&item.attrs, &item.vis, &item.ident);
+    let client = format_ident!("{name}Ref");
+    let methods = item
+        .items
+        .iter()
+        .map(|item| match item {
+            TraitItem::Fn(method) => expand_method(method),
+            other => Err(Error::new_spanned(other, "an interface has methods only")),
+        })
+        .collect::<Result<Vec<_>>>()?;
+    Ok(quote! {
+        #(#attrs)*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+            ::tollway_sdk::borsh::BorshSerialize, ::tollway_sdk::borsh::BorshDeserialize,
+        )]
+        #[borsh(crate = "::tollway_sdk::borsh")]
+        #[repr(transparent)]
+        #vis struct #client(
+            /// The contract's address.
+            pub ::tollway_sdk::Address,
+        );
+
+        impl #client {
+            #(#methods)*
+        }
+
+        impl ::tollway_sdk::call::Client for #client {
+            #[inline(always)]
+            fn address(&self) -> ::tollway_sdk::Address {
+                self.0
+            }
+        }
+
+        impl ::core::convert::From<::tollway_sdk::Address> for #client {
+            fn from(address: ::tollway_sdk::Address) -> Self {
+                Self(address)
+            }
+        }
+
+        impl ::tollway_sdk::typed::Typed for #client {
+            const TYPE: ::tollway_sdk::host_api::Type = ::tollway_sdk::host_api::Type::Address;
+            const SIZE_MIN: usize = 32;
+            const SIZE_MAX: ::core::option::Option<usize> = ::core::option::Option::Some(32);
+
+            #[inline(always)]
+            fn encode<S: ::tollway_sdk::typed::Sink>(&self, __sink: &mut S) {
+                ::tollway_sdk::typed::Typed::encode(&self.0, __sink);
+            }
+
+            #[inline(always)]
+            fn decode(__input: &mut &[u8]) -> ::core::option::Option<Self> {
+                ::core::option::Option::Some(Self(::tollway_sdk::typed::Typed::decode(__input)?))
+            }
+        }
+
+        impl ::tollway_sdk::key::KeyPart for #client {
+            #[inline(always)]
+            fn push_to(&self, __key: &mut ::tollway_sdk::key::Key) {
+                ::tollway_sdk::key::KeyPart::push_to(&self.0, __key);
+            }
+        }
+    })
+}
+
+fn expand_method(method: &TraitItemFn) -> Result<TokenStream> {
+    let name = &method.sig.ident;
+    let text = name.to_string();
+    if RESERVED.contains(&text.as_str()) || text.starts_with("try_") {
+        return Err(Error::new(
+            name.span(),
+            format!("a client cannot have a method named `{text}`: it would be taken for another"),
+        ));
+    }
+    if let Some(body) = &method.default {
+        return Err(Error::new_spanned(
+            body,
+            "the method's body is in the contract, not in its interface",
+        ));
+    }
+    let mut params = Vec::new();
+    let mut names = Vec::new();
+    let mut types = Vec::new();
+    for input in &method.sig.inputs {
+        match input {
+            FnArg::Typed(param) => match &*param.pat {
+                Pat::Ident(ident) => {
+                    params.push(param);
+                    names.push(&ident.ident);
+                    types.push(&param.ty);
+                }
+                other => return Err(Error::new_spanned(other, "a parameter needs a name")),
+            },
+            FnArg::Receiver(receiver) => {
+                return Err(Error::new_spanned(
+                    receiver,
+                    "an interface lists the arguments alone, without `self`",
+                ));
+            }
+        }
+    }
+    let unit: syn::Type = syn::parse_quote!(());
+    let returns = match &method.sig.output {
+        ReturnType::Default => &unit,
+        ReturnType::Type(_, ty) => ty,
+    };
+    let attrs = &method.attrs;
+    let try_name = format_ident!("try_{name}", span = name.span());
+    let try_doc = format!("Like [`{name}`](Self::{name}), but returns the callee's failure.");
+    Ok(quote! {
+        #(#attrs)*
+        #[inline]
+        pub fn #name(&self, #(#params),*) -> #returns {
+            ::tollway_sdk::call::call::<(#(#types,)*), #returns>(&self.0, #text, &(#(#names,)*))
+        }
+
+        #[doc = #try_doc]
+        ///
+        /// # Errors
+        /// `CallError` if the callee failed; nothing that it did remains.
+        #[inline]
+        pub fn #try_name(
+            &self,
+            #(#params),*
+        ) -> ::core::result::Result<#returns, ::tollway_sdk::call::CallError> {
+            ::tollway_sdk::call::try_call::<(#(#types,)*), #returns>(
+                &self.0, #text, &(#(#names,)*),
+            )
+        }
+    })
+}

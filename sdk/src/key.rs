@@ -1,0 +1,127 @@
+//! Keys of storage, built on the stack by the rules of [`tollway_host_api::key`].
+//!
+//! # Invariants
+//! 1. The host, which builds the same keys from arguments, gets the same bytes
+//!    (`tests/typed.rs`): else no declaration would ever match.
+
+use crate::sys::{Buffer, trap};
+use crate::typed::{Bytes, Typed};
+use alloc::string::String;
+use tollway_host_api::key::KEY_BYTES_MAX;
+use tollway_host_api::{Address, Type};
+
+/// A key under construction. A key that would be longer than
+/// [`KEY_BYTES_MAX`] traps.
+pub type Key = Buffer<KEY_BYTES_MAX>;
+
+/// A type whose values can be keys of a [`Map`](crate::Map), or parts of one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the key of a map",
+    label = "not a key type",
+    note = "numbers, addresses, texts, bytes, options and tuples can; your own type with `#[contract_type(key)]`"
+)]
+pub trait KeyPart: Typed {
+    /// The parts of a key that consists of this value: the fields of a tuple, or the value.
+    const PARTS: &'static [Type] = &[Self::TYPE];
+
+    /// Appends the value to `key`.
+    fn push_to(&self, key: &mut Key);
+}
+
+macro_rules! unsigned {
+    ($($ty:ident),*) => {$(
+        impl KeyPart for $ty {
+            #[inline(always)]
+            fn push_to(&self, key: &mut Key) {
+                key.push(&self.to_be_bytes());
+            }
+        }
+    )*};
+}
+unsigned!(u8, u16, u32, u64, u128);
+
+macro_rules! signed {
+    ($($ty:ident),*) => {$(
+        impl KeyPart for $ty {
+            #[inline(always)]
+            fn push_to(&self, key: &mut Key) {
+                key.push(&(*self ^ Self::MIN).to_be_bytes());
+            }
+        }
+    )*};
+}
+signed!(i64, i128);
+
+impl KeyPart for bool {
+    #[inline(always)]
+    fn push_to(&self, key: &mut Key) {
+        key.push(&[u8::from(*self)]);
+    }
+}
+
+impl<const N: usize> KeyPart for [u8; N] {
+    #[inline(always)]
+    fn push_to(&self, key: &mut Key) {
+        key.push(self);
+    }
+}
+
+impl KeyPart for Address {
+    #[inline(always)]
+    fn push_to(&self, key: &mut Key) {
+        key.push(self.as_bytes());
+    }
+}
+
+fn push_bytes(bytes: &[u8], key: &mut Key) {
+    let Ok(length) = u8::try_from(bytes.len()) else {
+        trap()
+    };
+    key.push(&[length]);
+    key.push(bytes);
+}
+
+impl KeyPart for Bytes {
+    fn push_to(&self, key: &mut Key) {
+        push_bytes(&self.0, key);
+    }
+}
+
+impl KeyPart for String {
+    fn push_to(&self, key: &mut Key) {
+        push_bytes(self.as_bytes(), key);
+    }
+}
+
+impl<T: KeyPart> KeyPart for Option<T> {
+    #[inline]
+    fn push_to(&self, key: &mut Key) {
+        match self {
+            None => key.push(&[0]),
+            Some(value) => {
+                key.push(&[1]);
+                value.push_to(key);
+            }
+        }
+    }
+}
+
+macro_rules! tuple {
+    ($($name:ident $index:tt),*) => {
+        impl<$($name: KeyPart),*> KeyPart for ($($name,)*) {
+            const PARTS: &'static [Type] = &[$($name::TYPE),*];
+
+            #[inline(always)]
+            fn push_to(&self, _key: &mut Key) {
+                $(self.$index.push_to(_key);)*
+            }
+        }
+    };
+}
+tuple!();
+tuple!(A 0);
+tuple!(A 0, B 1);
+tuple!(A 0, B 1, C 2);
+tuple!(A 0, B 1, C 2, D 3);
+tuple!(A 0, B 1, C 2, D 3, E 4);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5);

@@ -1,0 +1,272 @@
+//! Typed storage: one value, one counter, or a map of either.
+//!
+//! ```text
+//! #[storage]
+//! struct Token {
+//!     owner: Item<Address>,              self.owner.get()
+//!     supply: Counter,                   self.supply.add(5)
+//!     balances: Map<Address, Counter>,   self.balances.at(to).add(5)
+//! }
+//! ```
+//!
+//! A field or an entry of a map is a *cell*: a name for a key, which costs nothing to make. Every
+//! method of a cell is one or two host calls; nothing is cached.
+
+use crate::key::{Key, KeyPart};
+use crate::sys::{self, Buffer, trap};
+use crate::typed::{STACK_BYTES_MAX, Typed, decode_all, is_small, with_encoded};
+use core::marker::PhantomData;
+use tollway_host_api::{StorageField, Text, Type};
+
+/// A kind of cell: [`Item`] or [`Counter`].
+#[diagnostic::on_unimplemented(
+    message = "a map holds `Item<T>` or `Counter`, not `{Self}`",
+    label = "not a cell"
+)]
+pub trait Cell {
+    /// The cell under a key of type `K`.
+    type At<K: KeyPart>;
+    /// The shape of its values.
+    const VALUE: Type;
+    /// Whether values are counters.
+    const COUNTER: bool;
+
+    #[doc(hidden)]
+    fn at<K: KeyPart>(field: u8, key: K) -> Self::At<K>;
+}
+
+/// A storage field: what the `#[storage]` struct may hold.
+#[diagnostic::on_unimplemented(
+    message = "a storage field is an `Item<T>`, a `Counter` or a `Map<K, C>`, not `{Self}`",
+    label = "not a storage field"
+)]
+pub trait Storage {
+    #[doc(hidden)]
+    const KEY: &'static [Type];
+    #[doc(hidden)]
+    const VALUE: Type;
+    #[doc(hidden)]
+    const COUNTER: bool;
+    #[doc(hidden)]
+    fn field(index: u8) -> Self;
+}
+
+#[doc(hidden)]
+pub const fn describe<S: Storage>(name: &'static str) -> StorageField {
+    StorageField {
+        name: Text::Borrowed(name),
+        key: alloc::borrow::Cow::Borrowed(S::KEY),
+        value: S::VALUE,
+        counter: S::COUNTER,
+    }
+}
+
+#[inline(always)]
+fn key_bytes<K: KeyPart>(field: u8, key: &K) -> Key {
+    let mut bytes = Key::new();
+    bytes.push(&[field]);
+    key.push_to(&mut bytes);
+    bytes
+}
+
+/// The value under `key`. A stored value that is not of type `T` traps.
+#[inline(always)]
+fn load<T: Typed>(key: &[u8]) -> Option<T> {
+    let mut buffer = Buffer::<STACK_BYTES_MAX>::new();
+    let value = match sys::read(key, &mut buffer)? {
+        Ok(bytes) => decode_all(bytes),
+        Err(_) if is_small::<T>() => None,
+        Err(length) => decode_all(&sys::read_vec(key, length)),
+    };
+    match value {
+        Some(value) => Some(value),
+        None => trap(),
+    }
+}
+
+/// One value of type `T`, or none.
+///
+/// `K` is the type of the key that leads here from a [`Map`]; storage fields leave it out.
+pub struct Item<T, K = ()> {
+    field: u8,
+    key: K,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T: Typed, K: KeyPart> Item<T, K> {
+    #[inline(always)]
+    fn key(&self) -> Key {
+        key_bytes(self.field, &self.key)
+    }
+
+    /// The value, or `None` if nothing was set. Reads.
+    #[inline]
+    pub fn get(&self) -> Option<T> {
+        load(self.key().as_slice())
+    }
+
+    /// The value, or `fallback` if nothing was set. Reads.
+    #[inline]
+    pub fn get_or(&self, fallback: T) -> T {
+        self.get().unwrap_or(fallback)
+    }
+
+    /// The value, or `T::default()` if nothing was set. Reads.
+    #[inline]
+    pub fn get_or_default(&self) -> T
+    where
+        T: Default,
+    {
+        self.get().unwrap_or_default()
+    }
+
+    /// Whether a value was set. Reads.
+    #[inline]
+    pub fn exists(&self) -> bool {
+        sys::has(self.key().as_slice())
+    }
+
+    /// Sets the value. Writes.
+    #[inline]
+    pub fn set(&self, value: &T) {
+        let key = self.key();
+        with_encoded(value, |bytes| sys::write(key.as_slice(), bytes));
+    }
+
+    /// Removes the value. Writes.
+    #[inline]
+    pub fn remove(&self) {
+        sys::remove(self.key().as_slice());
+    }
+}
+
+impl<T: Typed> Cell for Item<T> {
+    type At<K: KeyPart> = Item<T, K>;
+    const VALUE: Type = T::TYPE;
+    const COUNTER: bool = false;
+
+    #[inline(always)]
+    fn at<K: KeyPart>(field: u8, key: K) -> Item<T, K> {
+        Item {
+            field,
+            key,
+            value: PhantomData,
+        }
+    }
+}
+
+impl<T: Typed> Storage for Item<T> {
+    const KEY: &'static [Type] = &[];
+    const VALUE: Type = T::TYPE;
+    const COUNTER: bool = false;
+
+    #[inline(always)]
+    fn field(index: u8) -> Self {
+        <Self as Cell>::at(index, ())
+    }
+}
+
+/// More was taken from a [`Counter`] than it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Underflow;
+
+/// An amount, 0 at first, that calls may add to without reading it: adders of one counter run in
+/// parallel.
+///
+/// `K` is the type of the key that leads here from a [`Map`]; storage fields leave it out.
+pub struct Counter<K = ()> {
+    field: u8,
+    key: K,
+}
+
+impl<K: KeyPart> Counter<K> {
+    #[inline(always)]
+    fn key(&self) -> Key {
+        key_bytes(self.field, &self.key)
+    }
+
+    /// The amount. Reads, and so waits for every earlier adder.
+    #[inline]
+    pub fn get(&self) -> u128 {
+        load(self.key().as_slice()).unwrap_or(0)
+    }
+
+    /// Adds `amount` without reading.
+    ///
+    /// If the sum leaves the range of `u128`, the whole top-level call fails at its end.
+    #[inline]
+    pub fn add(&self, amount: u128) {
+        sys::add(self.key().as_slice(), amount);
+    }
+
+    /// Takes `amount` away. Reads and writes.
+    ///
+    /// # Errors
+    /// [`Underflow`] if there is less; nothing is changed then.
+    #[inline]
+    pub fn sub(&self, amount: u128) -> Result<(), Underflow> {
+        let key = self.key();
+        let before: u128 = load(key.as_slice()).unwrap_or(0);
+        if before < amount {
+            return Err(Underflow);
+        }
+        sys::write(key.as_slice(), &(before - amount).to_le_bytes());
+        Ok(())
+    }
+
+    /// Sets the amount. Writes.
+    #[inline]
+    pub fn set(&self, amount: u128) {
+        sys::write(self.key().as_slice(), &amount.to_le_bytes());
+    }
+}
+
+impl Cell for Counter {
+    type At<K: KeyPart> = Counter<K>;
+    const VALUE: Type = Type::U128;
+    const COUNTER: bool = true;
+
+    #[inline(always)]
+    fn at<K: KeyPart>(field: u8, key: K) -> Counter<K> {
+        Counter { field, key }
+    }
+}
+
+impl Storage for Counter {
+    const KEY: &'static [Type] = &[];
+    const VALUE: Type = Type::U128;
+    const COUNTER: bool = true;
+
+    #[inline(always)]
+    fn field(index: u8) -> Self {
+        <Self as Cell>::at(index, ())
+    }
+}
+
+/// A cell of kind `C` for every key of type `K`.
+pub struct Map<K, C> {
+    field: u8,
+    entry: PhantomData<fn(K) -> C>,
+}
+
+impl<K: KeyPart, C: Cell> Map<K, C> {
+    /// The cell under `key`. Touches nothing by itself.
+    #[inline(always)]
+    pub fn at(&self, key: K) -> C::At<K> {
+        C::at(self.field, key)
+    }
+}
+
+impl<K: KeyPart, C: Cell> Storage for Map<K, C> {
+    const KEY: &'static [Type] = K::PARTS;
+    const VALUE: Type = C::VALUE;
+    const COUNTER: bool = C::COUNTER;
+
+    #[inline(always)]
+    fn field(index: u8) -> Self {
+        Self {
+            field: index,
+            entry: PhantomData,
+        }
+    }
+}
