@@ -1,1 +1,16 @@
-//! Workloads and measurements.
+//! Workloads and measurements, for the `tollway` command and for the criterion benches.
+//!
+//! ```text
+//! swaps      the generated exchange workload ──▶ a native model of it, with checksums
+//! access     recorded access sets of real blocks, read from files
+//! schedule   chains and ideal schedules of any block, computed apart from the runtime's planner
+//! replay     real blocks and real swaps run through the runtime and the oracle
+//! ```
+//!
+//! All randomness is seeded: the same arguments give the same calls.
+#![forbid(unsafe_code)]
+
+pub mod swaps;
+
+/// Told how much of a long piece of work is done, and how much there is in all.
+pub type Progress<'a> = &'a dyn Fn(u64, u64);

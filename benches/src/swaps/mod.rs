@@ -1,0 +1,13 @@
+//! The generated swap workload: the same calls and the same final state for every runtime.
+//!
+//! ```text
+//! seed ──▶ random ──▶ workload ──▶ blocks of swaps ──▶ any runtime ──▶ checksum ┐
+//!                        └──────▶ model (native Rust) ───────────────▶ checksum ┴ equal
+//! ```
+
+pub mod model;
+pub mod random;
+pub mod workload;
+
+pub use model::{Checksums, Model};
+pub use workload::{Distribution, Swap, Workload};
