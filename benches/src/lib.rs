@@ -10,7 +10,10 @@
 //! All randomness is seeded: the same arguments give the same calls.
 #![forbid(unsafe_code)]
 
+pub mod access;
+pub mod schedule;
 pub mod swaps;
+pub mod table;
 
 /// Told how much of a long piece of work is done, and how much there is in all.
 pub type Progress<'a> = &'a dyn Fn(u64, u64);
