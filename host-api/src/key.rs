@@ -119,6 +119,76 @@ pub fn transcode(ty: &Type, input: &mut &[u8], key: &mut Vec<u8>) -> Result<(), 
     Ok(())
 }
 
+/// Takes one key part off `key` and appends its borsh encoding to `value`: the inverse of
+/// [`transcode`], for tools that print keys.
+///
+/// # Errors
+/// [`DecodeError`] if `key` does not start with a part of type `ty`, or `ty` is no key type.
+///
+/// # Examples
+/// ```
+/// use tollway_host_api::{Type, key::restore};
+/// let mut value = vec![];
+/// restore(&Type::U32, &mut [0, 0, 0, 7].as_slice(), &mut value).unwrap();
+/// assert_eq!(value, 7u32.to_le_bytes());
+/// ```
+pub fn restore(ty: &Type, key: &mut &[u8], value: &mut Vec<u8>) -> Result<(), DecodeError> {
+    match ty {
+        Type::U16 | Type::U32 | Type::U64 | Type::U128 => {
+            push_reversed(
+                take(key, ty.fixed_size().ok_or(DecodeError::Invalid)?)?,
+                value,
+            );
+        }
+        Type::I64 | Type::I128 => {
+            push_reversed(
+                take(key, ty.fixed_size().ok_or(DecodeError::Invalid)?)?,
+                value,
+            );
+            if let Some(last) = value.last_mut() {
+                *last ^= 0x80;
+            }
+        }
+        Type::Bool | Type::U8 | Type::Address | Type::FixedBytes(_) => {
+            let size = ty.fixed_size().ok_or(DecodeError::Invalid)?;
+            value.extend_from_slice(take(key, size)?);
+        }
+        Type::Bytes | Type::Text => {
+            let length = take(key, 1)?[0];
+            value.extend_from_slice(&u32::from(length).to_le_bytes());
+            value.extend_from_slice(take(key, length.into())?);
+        }
+        Type::Option(inner) => {
+            let tag = take(key, 1)?[0];
+            value.push(tag);
+            if tag == 1 {
+                restore(inner.first().ok_or(DecodeError::Invalid)?, key, value)?;
+            }
+        }
+        Type::Tuple(types) => {
+            types.iter().try_for_each(|ty| restore(ty, key, value))?;
+        }
+        Type::Struct { fields, .. } => {
+            fields
+                .iter()
+                .try_for_each(|field| restore(&field.ty, key, value))?;
+        }
+        Type::Enum { variants, .. } => {
+            let index = take(key, 1)?[0];
+            value.push(index);
+            let variant = variants
+                .get(usize::from(index))
+                .ok_or(DecodeError::Invalid)?;
+            variant
+                .fields
+                .iter()
+                .try_for_each(|field| restore(&field.ty, key, value))?;
+        }
+        Type::List(_) => return Err(DecodeError::Invalid),
+    }
+    Ok(())
+}
+
 fn push_reversed(little_endian: &[u8], key: &mut Vec<u8>) {
     key.extend(little_endian.iter().rev());
 }
@@ -141,6 +211,9 @@ mod tests {
         transcode(ty, &mut input, &mut key).expect("the value is of this type");
         assert!(input.is_empty());
         assert_eq!(key, expected);
+        let mut restored = vec![];
+        restore(ty, &mut &key[..], &mut restored).expect("the key is of this type");
+        assert_eq!(restored, value);
     }
 
     #[test]

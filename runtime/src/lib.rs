@@ -1,1 +1,76 @@
-//! A WebAssembly smart-contract runtime that runs a block's calls in parallel lanes, with the result of running them one by one.
+//! Tollway: a WebAssembly smart-contract runtime that runs a block's calls in parallel lanes, and
+//! gives, bit for bit, what running them one after another gives.
+//!
+//! ```text
+//! block: calls c0..cn in order (caller, contract, method, args, gas limit)
+//!    │
+//!    ▼  resolve   access templates + arguments ─▶ keys {read | write | add}       no Wasm runs
+//!    ▼  plan      versions placed, who waits for whom, parent state fetched
+//!    ▼  execute   ready calls in lanes, in pooled live instances, over versions
+//!    ▼  repair    calls that missed, and what they made stale, again, in block order
+//!    ▼  commit    last version of every key ─▶ one write batch ─▶ store
+//! ```
+//!
+//! **The law:** receipts, events, gas and state are those of running c0..cn one after another, for
+//! any thread count, any plan, any of Wasmtime's compilers. [`oracle`] is the simple executor that
+//! every run is held against.
+//!
+//! # Examples
+//!
+//! A whole host chain is in `runtime/examples/host_chain.rs`. The shape of it:
+//!
+//! ```no_run
+//! use tollway::{Block, Config, Height, Runtime};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let wasm = vec![];
+//! let mut runtime = Runtime::new(Config { threads: 2, ..Config::default() })?;
+//! let code = runtime.upload(&wasm)?;
+//! // … instantiate contracts, then for each block:
+//! let block = Block { height: Height(1), time_ms: 0, calls: vec![] };
+//! let outcome = runtime.execute(&block)?;
+//! runtime.commit(outcome.batch)?;
+//! println!("{} receipts, state {}", outcome.receipts.len(), runtime.state_digest());
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+// What goes in and comes out.
+mod block;
+mod bytes;
+mod limits;
+mod receipt;
+mod trace;
+
+// One block, start to end.
+pub(crate) mod commit;
+pub(crate) mod execute;
+pub mod plan;
+pub(crate) mod repair;
+pub mod resolve;
+
+// What a block stands on.
+pub mod engine;
+mod registry;
+pub mod store;
+
+// The faces.
+pub mod oracle;
+mod runtime;
+
+pub use block::{Block, Call, CallIndex, Gas, Height};
+pub use engine::code::{Code, CodeHash};
+pub use engine::config::Compiler;
+pub use engine::validate::UploadError;
+pub use limits::Limits;
+pub use receipt::{Event, Failure, Outcome, Receipt};
+pub use registry::{Contract, ContractIndex, Registry};
+pub use runtime::{
+    BlockOutcome, BlockStats, Config, ExecuteError, Instantiate, InstantiateError, OnMiss, Runtime,
+    RuntimeError,
+};
+pub use store::digest::StateDigest;
+pub use store::{StoreError, WriteBatch};
+pub use tollway_host_api as host_api;
+pub use tollway_host_api::Address;
+pub use trace::{BlockTrace, CallTrace, HOT_KEYS_MAX, HotKey, PhaseSpan, PlanSummary};

@@ -1,0 +1,28 @@
+//! The gas schedule: what calls are charged beyond the instructions that they run.
+//!
+//! One unit of engine fuel is one gas; instructions cost what the operator table in
+//! [`super::config`] says, host functions what their row in
+//! [`tollway_host_api::functions::HOST_FUNCTIONS`] says. A trap costs the whole gas limit, because
+//! the fuel left after one is not the fuel used: it may live in a register.
+
+use crate::block::Gas;
+
+/// Gas for every top-level call, before it runs: decoding, resolving, planning, a receipt.
+pub const CALL_GAS_BASE: u64 = 1_000;
+
+/// Gas for every byte of a top-level call's arguments.
+pub const ARGUMENT_GAS_BYTE: u64 = 1;
+
+/// Gas for every key that a call touches outside its access set: the work of a second run, which
+/// repair may cost.
+pub const MISS_GAS: u64 = 2_000;
+
+/// What a top-level call pays before it runs.
+pub fn intrinsic_gas(args_bytes: usize) -> Gas {
+    Gas(CALL_GAS_BASE + ARGUMENT_GAS_BYTE * args_bytes as u64)
+}
+
+/// What a call that never ran is charged: the base, as far as its limit goes.
+pub fn refused_gas(gas_limit: Gas) -> Gas {
+    Gas(gas_limit.0.min(CALL_GAS_BASE))
+}

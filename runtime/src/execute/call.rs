@@ -1,0 +1,505 @@
+//! One call: from its access set and inputs to its effects and receipt. Knows nothing of blocks,
+//! plans or lanes.
+//!
+//! ```text
+//! load(keys, inputs) ─▶ run ─▶ frame ─▶ host functions ─▶ frame (a call that it makes) ─▶ …
+//!                               └─▶ Effects { receipt, what became of each key }
+//! ```
+//!
+//! A [`CallContext`] travels as a box from instance to instance while contracts call each other;
+//! a worker keeps one for its whole life.
+//!
+//! # Semantics, shared with the oracle
+//! 1. A failed inner call leaves nothing behind: its writes, adds and events are undone; what it
+//!    touched outside the access set stays paid for.
+//! 2. `add` does not read. The sum is checked at the end of the top-level call (or when a later
+//!    read of the same call needs it); if it leaves the range, or the key holds no counter, the
+//!    call fails there with [`Failure::AddOverflow`] and the gas that it used.
+//! 3. The first touch of a key outside the access set, or in a way that its mode does not allow,
+//!    counts as a miss and costs [`MISS_GAS`]; after it the call may do anything with that key.
+//! 4. Gas is engine fuel. The engine stops when fuel reaches 0, so it is given one unit more than
+//!    the allowance, and a frame that ends without any left ran out of gas.
+//! 5. A trap costs all gas of the frame that it stops; a caller may survive it, with what it kept
+//!    back for itself.
+
+use crate::block::{Gas, Height};
+use crate::bytes::Bytes;
+use crate::engine::gas::{MISS_GAS, intrinsic_gas};
+use crate::execute::overlay::Overlay;
+use crate::execute::pool::InstancePool;
+use crate::limits::Limits;
+use crate::receipt::{Event, Failure, Outcome, Receipt};
+use crate::registry::{ContractIndex, Registry};
+use foldhash::quality::RandomState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use tollway_host_api::{Address, Mode};
+
+/// What happens when a call touches a key outside its access set.
+pub(crate) enum Outside {
+    /// The run is given up; repair will run the call again.
+    GiveUp,
+    /// The key is read from here; the call pays for the miss.
+    Read(Box<Overlay>),
+    /// The key is read from here, free of charge: instantiation and queries have no access set.
+    Free(Box<Overlay>),
+    /// The call fails: the host does not repair misses. Declared keys still come from the plan.
+    Fail,
+}
+
+/// What a call has done to a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Nothing, or only read it.
+    None,
+    /// Written, or removed if `None`.
+    Written(Option<Bytes>),
+    /// Added an amount, without reading.
+    Added(u128),
+}
+
+/// A key of the access set, or one touched outside it.
+#[derive(Debug)]
+pub(crate) struct Touched {
+    pub(crate) contract: ContractIndex,
+    pub(crate) key: Bytes,
+    pub(crate) mode: Mode,
+    /// The value before the call. Unset for keys that are only added to.
+    pub(crate) input: Option<Bytes>,
+    pub(crate) change: Change,
+}
+
+/// The call to run.
+#[derive(Clone, Copy)]
+pub(crate) struct Task<'a> {
+    pub(crate) call_index: u32,
+    pub(crate) caller: Address,
+    pub(crate) contract: ContractIndex,
+    pub(crate) method: usize,
+    pub(crate) args: &'a [u8],
+    pub(crate) gas_limit: Gas,
+}
+
+/// How a run ended for the runtime; the call's own end is in its receipt.
+#[derive(Debug)]
+pub(crate) enum RunEnd {
+    /// The run counts. What it changed is in [`CallContext::changes`].
+    Done(Receipt),
+    /// The run met a key outside the access set, and nothing of it counts.
+    Missed,
+    /// The engine failed in a way that no guest should be able to cause.
+    Bug(&'static str),
+}
+
+/// Why the contract that is running stops before its end.
+#[derive(Debug)]
+pub(crate) enum Exit {
+    /// By its own choice, with this outcome and so much fuel left.
+    Chosen { outcome: Outcome, fuel_left: u64 },
+    /// Out of fuel in a host function.
+    OutOfGas,
+    /// It misused a host function.
+    Trap,
+    /// A sum left the range of a counter.
+    AddOverflow,
+    /// The top-level call ends here, whatever its callers would make of it.
+    Abort(Abort),
+}
+
+/// Why a whole top-level call stops.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Abort {
+    Missed,
+    Undeclared(ContractIndex),
+    Bug(&'static str),
+}
+
+/// A contract on the call stack.
+#[derive(Default)]
+pub(crate) struct Frame {
+    pub(crate) contract: ContractIndex,
+    pub(crate) caller: Address,
+    /// Whether it, or a caller of it, is a view.
+    pub(crate) view: bool,
+    pub(crate) args: Vec<u8>,
+    pub(crate) output: Vec<u8>,
+    /// How the last call that it made failed, if it did, and that call's output.
+    pub(crate) last_failure: Option<Outcome>,
+    pub(crate) last_output: Vec<u8>,
+}
+
+/// How a frame ended.
+pub(crate) struct FrameEnd {
+    pub(crate) outcome: Outcome,
+    pub(crate) fuel_used: u64,
+}
+
+/// Everything that a running call needs, apart from the engine.
+pub(crate) struct CallContext {
+    pub(crate) pool: InstancePool,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) height: Height,
+    pub(crate) time_ms: u64,
+    pub(crate) call_index: u32,
+    pub(crate) outside: Outside,
+    /// Keys of the access set, sorted by contract and key, then those touched outside it.
+    touched: Vec<Touched>,
+    declared: usize,
+    /// Finds keys touched outside the access set, which a contract may touch by the thousand.
+    undeclared_index: HashTable<usize>,
+    hasher: RandomState,
+    /// Where the next touched key is likely to be: contracts touch keys in much the same order.
+    hint: usize,
+    misses: u32,
+    /// Earlier changes, to be put back if the inner call that made newer ones fails.
+    journal: Vec<(usize, Change)>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) frames: Vec<Frame>,
+    spare_frames: Vec<Frame>,
+    pub(crate) exit: Option<Exit>,
+    pub(crate) abort: Option<Abort>,
+}
+
+/// Below this many keys a linear search beats a binary one.
+const LINEAR_SEARCH_MAX: usize = 12;
+
+impl CallContext {
+    pub(crate) fn new(pool: InstancePool, registry: Arc<Registry>, limits: Arc<Limits>) -> Self {
+        Self {
+            pool,
+            registry,
+            limits,
+            height: Height(0),
+            time_ms: 0,
+            call_index: 0,
+            outside: Outside::GiveUp,
+            touched: Vec::new(),
+            declared: 0,
+            undeclared_index: HashTable::new(),
+            hasher: RandomState::default(),
+            hint: 0,
+            misses: 0,
+            journal: Vec::new(),
+            events: Vec::new(),
+            frames: Vec::new(),
+            spare_frames: Vec::new(),
+            exit: None,
+            abort: None,
+        }
+    }
+
+    /// Forgets the last call's keys.
+    pub(crate) fn clear(&mut self) {
+        self.touched.clear();
+        self.undeclared_index.clear();
+        self.declared = 0;
+    }
+
+    /// Adds a key of the access set, with its value before the call. Keys come sorted by contract
+    /// and key bytes.
+    #[inline]
+    pub(crate) fn declare(
+        &mut self,
+        contract: ContractIndex,
+        key: &[u8],
+        mode: Mode,
+        input: Option<Bytes>,
+    ) {
+        self.touched.push(Touched {
+            contract,
+            key: Bytes::new(key),
+            mode,
+            input,
+            change: Change::None,
+        });
+        self.declared += 1;
+    }
+
+    /// The keys of the access set, in the order of [`Self::declare`], and those touched outside it.
+    pub(crate) fn changes(&mut self) -> (&mut [Touched], &mut [Touched]) {
+        self.touched.split_at_mut(self.declared)
+    }
+
+    /// Finds a key that the running contract touches. On a miss, the key is added or opened and
+    /// the second value is the gas to be paid for it.
+    pub(crate) fn touch(
+        &mut self,
+        contract: ContractIndex,
+        key: &[u8],
+        need: Mode,
+    ) -> Result<(usize, u64), Exit> {
+        let found = self.find(contract, key);
+        if let Some(index) = found {
+            self.hint = index + 1;
+            let mode = self.touched[index].mode;
+            if mode == need || mode == Mode::Write {
+                return Ok((index, 0));
+            }
+        }
+        self.miss(found, contract, key)
+    }
+
+    #[inline]
+    fn find(&self, contract: ContractIndex, key: &[u8]) -> Option<usize> {
+        let is_it = |touched: &Touched| touched.contract == contract && *touched.key == *key;
+        if self.touched.get(self.hint).is_some_and(is_it) {
+            return Some(self.hint);
+        }
+        let declared = &self.touched[..self.declared];
+        let among_declared = if declared.len() <= LINEAR_SEARCH_MAX {
+            declared.iter().position(is_it)
+        } else {
+            declared
+                .binary_search_by(|t| (t.contract, &*t.key).cmp(&(contract, key)))
+                .ok()
+        };
+        among_declared.or_else(|| {
+            if self.undeclared_index.is_empty() {
+                return None;
+            }
+            let hash = self.hasher.hash_one((contract, key));
+            self.undeclared_index
+                .find(hash, |index| is_it(&self.touched[*index]))
+                .copied()
+        })
+    }
+
+    #[cold]
+    fn miss(
+        &mut self,
+        found: Option<usize>,
+        contract: ContractIndex,
+        key: &[u8],
+    ) -> Result<(usize, u64), Exit> {
+        let (reader, price) = match &self.outside {
+            Outside::GiveUp => return Err(Exit::Abort(Abort::Missed)),
+            Outside::Fail => return Err(Exit::Abort(Abort::Undeclared(contract))),
+            Outside::Read(reader) => (reader, MISS_GAS),
+            Outside::Free(reader) => (reader, 0),
+        };
+        let index = match found {
+            Some(index) => {
+                let touched = &mut self.touched[index];
+                touched.mode = Mode::Write;
+                touched.input = reader.read(contract, key);
+                index
+            }
+            None => {
+                if self.touched.len() - self.declared >= self.limits.access_keys_max {
+                    return Err(Exit::Trap);
+                }
+                let index = self.touched.len();
+                self.touched.push(Touched {
+                    contract,
+                    key: Bytes::new(key),
+                    mode: Mode::Write,
+                    input: reader.read(contract, key),
+                    change: Change::None,
+                });
+                let hash = self.hasher.hash_one((contract, key));
+                let (touched, hasher) = (&self.touched, &self.hasher);
+                self.undeclared_index.insert_unique(hash, index, |index| {
+                    hasher.hash_one((touched[*index].contract, &*touched[*index].key))
+                });
+                index
+            }
+        };
+        self.hint = index + 1;
+        self.misses += u32::from(price > 0);
+        Ok((index, price))
+    }
+
+    /// The value of a touched key as the call sees it now.
+    pub(crate) fn value(&mut self, index: usize) -> Result<Option<&Bytes>, Exit> {
+        if let Change::Added(amount) = self.touched[index].change {
+            let touched = &self.touched[index];
+            let sum = add_to(touched.input.as_ref(), amount).ok_or(Exit::AddOverflow)?;
+            self.change(index, Change::Written(Some(Bytes::from_amount(sum))));
+        }
+        let touched = &self.touched[index];
+        Ok(match &touched.change {
+            Change::None => touched.input.as_ref(),
+            Change::Written(value) => value.as_ref(),
+            Change::Added(_) => return Err(Exit::Abort(Abort::Bug("sum was not written"))),
+        })
+    }
+
+    /// Changes a touched key.
+    #[inline]
+    pub(crate) fn change(&mut self, index: usize, change: Change) {
+        let before = std::mem::replace(&mut self.touched[index].change, change);
+        if self.frames.len() > 1 {
+            self.journal.push((index, before));
+        }
+    }
+
+    /// Adds an amount to a touched key.
+    pub(crate) fn add(&mut self, index: usize, amount: u128) -> Result<(), Exit> {
+        let touched = &self.touched[index];
+        let change = match &touched.change {
+            Change::None => Change::Added(amount),
+            Change::Added(earlier) => {
+                Change::Added(earlier.checked_add(amount).ok_or(Exit::AddOverflow)?)
+            }
+            Change::Written(value) => {
+                let sum = add_to(value.as_ref(), amount).ok_or(Exit::AddOverflow)?;
+                Change::Written(Some(Bytes::from_amount(sum)))
+            }
+        };
+        self.change(index, change);
+        Ok(())
+    }
+
+    /// A frame with empty buffers, reused where there is one.
+    pub(crate) fn new_frame(&mut self) -> Frame {
+        self.spare_frames.pop().unwrap_or_default()
+    }
+
+    /// The frame of the contract that is running.
+    #[inline]
+    pub(crate) fn frame(&mut self) -> Result<&mut Frame, Exit> {
+        self.frames
+            .last_mut()
+            .ok_or(Exit::Abort(Abort::Bug("no contract is running")))
+    }
+
+    fn recycle(&mut self, mut frame: Frame) {
+        frame.args.clear();
+        frame.output.clear();
+        frame.last_output.clear();
+        frame.last_failure = None;
+        self.spare_frames.push(frame);
+    }
+
+    fn roll_back(&mut self, journal_mark: usize, events_mark: usize) {
+        while self.journal.len() > journal_mark {
+            if let Some((index, before)) = self.journal.pop() {
+                self.touched[index].change = before;
+            }
+        }
+        self.events.truncate(events_mark);
+    }
+
+    /// Adds up what was added to keys whose value is known here.
+    fn settle(&mut self) -> Result<(), SumOutOfRange> {
+        for touched in &mut self.touched {
+            // The value of a key that is only added to is not known here: repair and commit check
+            // its sum at this call's place in block order.
+            if touched.mode == Mode::Add {
+                continue;
+            }
+            if let Change::Added(amount) = touched.change {
+                let sum = add_to(touched.input.as_ref(), amount).ok_or(SumOutOfRange)?;
+                touched.change = Change::Written(Some(Bytes::from_amount(sum)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A sum left the range of a counter, or the key holds no counter.
+#[derive(Debug)]
+struct SumOutOfRange;
+
+/// The sum of a counter's value and an amount; `None` if it leaves the range or is no counter.
+#[inline]
+pub(crate) fn add_to(value: Option<&Bytes>, amount: u128) -> Option<u128> {
+    value.map_or(Some(0), Bytes::to_amount)?.checked_add(amount)
+}
+
+/// Runs a top-level call whose keys were declared. The call's arguments have been checked.
+///
+/// After [`RunEnd::Done`] with a receipt of success, [`CallContext::changes`] gives its changes;
+/// after a failure there are none.
+pub(crate) fn run(mut ctx: Box<CallContext>, task: Task<'_>) -> (Box<CallContext>, RunEnd) {
+    ctx.call_index = task.call_index;
+    ctx.hint = 0;
+    ctx.misses = 0;
+    ctx.journal.clear();
+    ctx.events.clear();
+    let intrinsic = intrinsic_gas(task.args.len());
+    let Some(fuel) = task.gas_limit.0.checked_sub(intrinsic.0) else {
+        let receipt = Receipt::failed(Failure::OutOfGas, task.gas_limit, 0);
+        return (ctx, RunEnd::Done(receipt));
+    };
+    let contract = ctx.registry.contract(task.contract);
+    let view =
+        contract.code.abi.methods[task.method].mutability == tollway_host_api::Mutability::View;
+    let mut frame = ctx.new_frame();
+    frame.contract = task.contract;
+    frame.caller = task.caller;
+    frame.view = view;
+    frame.args.extend_from_slice(task.args);
+    let (mut ctx, end) = super::host::run_frame(ctx, frame, task.method, fuel);
+    let run_end = finish(&mut ctx, task, intrinsic, end);
+    (ctx, run_end)
+}
+
+fn finish(ctx: &mut CallContext, task: Task<'_>, intrinsic: Gas, end: FrameEnd) -> RunEnd {
+    let gas_used = Gas(intrinsic.0 + end.fuel_used);
+    let misses = ctx.misses;
+    let address_of = |ctx: &CallContext, index| ctx.registry.contract(index).address;
+    let receipt = match ctx.abort.take() {
+        Some(Abort::Missed) => return RunEnd::Missed,
+        Some(Abort::Bug(what)) => return RunEnd::Bug(what),
+        Some(Abort::Undeclared(contract)) => {
+            let contract = address_of(ctx, contract);
+            Receipt::failed(Failure::Undeclared { contract }, task.gas_limit, misses)
+        }
+        None => match end.outcome {
+            Outcome::Returned(output) => match ctx.settle() {
+                Ok(()) => Receipt {
+                    outcome: Outcome::Returned(output),
+                    gas_used,
+                    misses,
+                    events: std::mem::take(&mut ctx.events),
+                },
+                Err(SumOutOfRange) => {
+                    let contract = address_of(ctx, task.contract);
+                    Receipt::failed(Failure::AddOverflow { contract }, gas_used, misses)
+                }
+            },
+            outcome => Receipt {
+                outcome,
+                gas_used,
+                misses,
+                events: Vec::new(),
+            },
+        },
+    };
+    if !receipt.is_success() {
+        for touched in &mut ctx.touched {
+            touched.change = Change::None;
+        }
+    }
+    RunEnd::Done(receipt)
+}
+
+/// Takes a frame that ended off the stack, and undoes what it did if it failed.
+pub(crate) fn leave_frame(
+    ctx: &mut CallContext,
+    outcome: &Outcome,
+    journal_mark: usize,
+    events_mark: usize,
+) {
+    if !matches!(outcome, Outcome::Returned(_)) {
+        ctx.roll_back(journal_mark, events_mark);
+    }
+    if let Some(frame) = ctx.frames.pop() {
+        ctx.recycle(frame);
+    }
+}
+
+impl CallContext {
+    /// Where the journal and the events stand now: what a frame that fails goes back to.
+    pub(crate) fn marks(&self) -> (usize, usize) {
+        (self.journal.len(), self.events.len())
+    }
+
+    /// Whether a contract is on the call stack.
+    pub(crate) fn is_running(&self, contract: ContractIndex) -> bool {
+        self.frames.iter().any(|frame| frame.contract == contract)
+    }
+}

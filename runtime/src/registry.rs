@@ -1,0 +1,75 @@
+//! Which contracts exist: their addresses, codes and immutables. Changes between blocks only, so a
+//! block may plan with it.
+
+use crate::engine::code::{Code, CodeHash};
+use hashbrown::HashMap;
+use std::sync::Arc;
+use tollway_host_api::Address;
+
+/// The position of a contract among the contracts of this runtime: a short name for its address
+/// inside one process, never part of a result.
+pub type ContractIndex = u32;
+
+/// An instantiated contract.
+#[derive(Clone, Debug)]
+pub struct Contract {
+    /// Where it is.
+    pub address: Address,
+    /// What it runs.
+    pub code: Arc<Code>,
+    /// The borsh-encoded values of its immutables, one after another.
+    pub immutables: Arc<[u8]>,
+}
+
+/// All contracts.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    contracts: Vec<Contract>,
+    by_address: HashMap<Address, ContractIndex, foldhash::quality::RandomState>,
+}
+
+impl Registry {
+    /// The contract at an address.
+    pub fn find(&self, address: &Address) -> Option<ContractIndex> {
+        self.by_address.get(address).copied()
+    }
+
+    /// The contract with an index that this registry gave.
+    ///
+    /// # Panics
+    /// If the index is not from this registry.
+    pub fn contract(&self, index: ContractIndex) -> &Contract {
+        &self.contracts[index as usize]
+    }
+
+    /// All contracts, in the order of their instantiation.
+    pub fn contracts(&self) -> &[Contract] {
+        &self.contracts
+    }
+
+    /// Adds a contract whose address is not taken.
+    pub(crate) fn insert(&mut self, contract: Contract) -> ContractIndex {
+        let index = self.contracts.len() as ContractIndex;
+        self.by_address.insert(contract.address, index);
+        self.contracts.push(contract);
+        index
+    }
+
+    /// Takes back the last insert.
+    pub(crate) fn remove_last(&mut self) {
+        if let Some(contract) = self.contracts.pop() {
+            self.by_address.remove(&contract.address);
+        }
+    }
+
+    /// The address of the contract that `creator` makes from a code, a salt and immutables.
+    pub fn address(code: CodeHash, creator: &Address, salt: u64, immutables: &[u8]) -> Address {
+        let mut hasher = blake3::Hasher::new_derive_key("tollway 2026 contract address v1");
+        hasher
+            .update(&code.0)
+            .update(&creator.0)
+            .update(&salt.to_le_bytes())
+            .update(immutables);
+        Address(*hasher.finalize().as_bytes())
+    }
+}

@@ -1,0 +1,316 @@
+//! REPAIR: in block order, runs again the calls that missed or never ran in a lane, and those that
+//! they made stale. After it every receipt and value is the serial one.
+//!
+//! ```text
+//! for each call in block order:
+//!     missed, undeclared, or saw an input that is not the value now?  ─▶ run it on the values now
+//!     otherwise                                                       ─▶ keep it, take its values
+//! ```
+//!
+//! A call's run is a function of its inputs, so a run that saw the right inputs is right whatever
+//! else happened. Each call runs at most once here.
+//!
+//! # Invariants
+//! 1. When the walk reaches a call, the overlay holds the state before it.
+//! 2. Adds are checked here at their place in block order; one that does not fit makes its call
+//!    fail, as it does serially.
+
+use crate::block::Block;
+use crate::bytes::Bytes;
+use crate::execute::call::{self, CallContext, Change, Outside, RunEnd, Task, add_to};
+use crate::execute::overlay::Overlay;
+use crate::execute::{Cell, LaneResult, LanesOutcome, value_in};
+use crate::plan::Plan;
+use crate::receipt::{Failure, Outcome, Receipt};
+use crate::registry::ContractIndex;
+use crate::resolve::{Access, Resolved, Target};
+use crate::runtime::OnMiss;
+use crate::store::MemoryStore;
+use std::sync::Arc;
+use tollway_host_api::{Address, Mode};
+
+/// What repair leaves.
+pub(crate) struct Repaired {
+    pub(crate) receipts: Vec<Receipt>,
+    /// The state after the block.
+    pub(crate) overlay: Overlay,
+    /// The calls that ran again.
+    pub(crate) repaired: Vec<u32>,
+}
+
+/// Whether the lanes left anything to repair.
+pub(crate) fn is_needed(resolved: &Resolved, lanes: &LanesOutcome) -> bool {
+    lanes.overflowed
+        || resolved.targets.iter().any(|target| {
+            matches!(
+                target,
+                Target::Method {
+                    declared: false,
+                    ..
+                }
+            )
+        })
+        || lanes
+            .results
+            .iter()
+            .any(|result| matches!(result, Some(LaneResult::Missed)))
+}
+
+struct Walk<'b> {
+    block: &'b Block,
+    resolved: &'b Resolved,
+    plan: &'b Plan,
+    lanes: &'b LanesOutcome,
+    on_miss: OnMiss,
+    /// Planned keys whose lane values can't be trusted from here on.
+    suspect: Vec<bool>,
+}
+
+/// Walks the block once.
+///
+/// # Errors
+/// What the engine did that it never should.
+pub(crate) fn repair(
+    block: &Block,
+    resolved: &Resolved,
+    plan: &Plan,
+    mut lanes: LanesOutcome,
+    store: &Arc<MemoryStore>,
+    on_miss: OnMiss,
+    ctx: &mut Option<Box<CallContext>>,
+) -> Result<Repaired, &'static str> {
+    let mut results = std::mem::take(&mut lanes.results);
+    let mut walk = Walk {
+        block,
+        resolved,
+        plan,
+        lanes: &lanes,
+        on_miss,
+        suspect: vec![false; plan.keys.len()],
+    };
+    let mut overlay = Box::new(Overlay::new(Arc::clone(store), Arc::clone(&plan.keys)));
+    let mut receipts = Vec::with_capacity(results.len());
+    let mut repaired = Vec::new();
+    for (index, result) in results.iter_mut().enumerate() {
+        let kept = match (&resolved.targets[index], result.take()) {
+            (Target::Refused(receipt), _) => Some((**receipt).clone()),
+            (_, Some(LaneResult::Done(receipt))) if !walk.is_stale(index, &overlay) => {
+                Some(walk.keep(index, receipt, &mut overlay))
+            }
+            _ => None,
+        };
+        let receipt = match kept {
+            Some(receipt) => receipt,
+            None => {
+                repaired.push(index as u32);
+                let taken = ctx.take().ok_or("a worker lost its context")?;
+                let (taken, back, receipt) = walk.run_again(index, taken, overlay);
+                *ctx = Some(taken);
+                overlay = back.ok_or("a call lost the state that it ran on")?;
+                receipt?
+            }
+        };
+        receipts.push(receipt);
+    }
+    Ok(Repaired {
+        receipts,
+        overlay: *overlay,
+        repaired,
+    })
+}
+
+impl Walk<'_> {
+    fn accesses(&self, call: usize) -> impl Iterator<Item = (usize, &Access, u32)> {
+        let range = self.resolved.range(call);
+        range.map(|at| {
+            (
+                at,
+                &self.resolved.accesses[at],
+                self.plan.placements[at].key,
+            )
+        })
+    }
+
+    /// Whether a call saw, in its lane, an input that is not the value now.
+    fn is_stale(&self, call: usize, overlay: &Overlay) -> bool {
+        self.accesses(call).any(|(at, access, key)| {
+            if access.mode == Mode::Add || !self.suspect[key as usize] {
+                return false;
+            }
+            let source = self.plan.placements[at].source;
+            value_in(&self.lanes.cells, self.plan, source, key) != overlay.planned(key)
+        })
+    }
+
+    /// Takes over what a call did in its lane, unless one of its adds does not fit.
+    fn keep(&mut self, call: usize, receipt: Receipt, overlay: &mut Overlay) -> Receipt {
+        if !receipt.is_success() {
+            return receipt;
+        }
+        let added = |at: usize| match self.lanes.cells[at].get() {
+            Some(Cell::Added(amount)) => *amount,
+            _ => None,
+        };
+        let fits = self.accesses(call).all(|(at, _, key)| {
+            added(at).is_none_or(|amount| add_to(overlay.planned(key), amount).is_some())
+        });
+        if !fits {
+            for (_, access, key) in self.resolved_accesses(call) {
+                self.suspect[key as usize] |= access.mode != Mode::Read;
+            }
+            return add_failed(receipt, self.block.calls[call].contract);
+        }
+        for (at, _, key) in self.accesses(call) {
+            match self.lanes.cells[at].get() {
+                Some(Cell::Value(value)) => overlay.set_planned(key, value.clone()),
+                Some(Cell::Added(Some(amount))) => {
+                    let sum = add_to(overlay.planned(key), *amount).map(Bytes::from_amount);
+                    overlay.set_planned(key, sum);
+                }
+                Some(Cell::Added(None)) | None => {}
+            }
+        }
+        receipt
+    }
+
+    fn resolved_accesses(&self, call: usize) -> Vec<(usize, Access, u32)> {
+        self.accesses(call)
+            .map(|(at, access, key)| (at, *access, key))
+            .collect()
+    }
+
+    /// Runs a call on the state now. The overlay travels with the call, and comes back.
+    #[expect(
+        clippy::type_complexity,
+        reason = "context and overlay travel with the call"
+    )]
+    fn run_again(
+        &mut self,
+        index: usize,
+        mut ctx: Box<CallContext>,
+        overlay: Box<Overlay>,
+    ) -> (
+        Box<CallContext>,
+        Option<Box<Overlay>>,
+        Result<Receipt, &'static str>,
+    ) {
+        let Target::Method {
+            contract, method, ..
+        } = self.resolved.targets[index]
+        else {
+            return (ctx, Some(overlay), Err("a refused call was to be repaired"));
+        };
+        ctx.clear();
+        for (_, access, key) in self.accesses(index) {
+            let input = match access.mode {
+                Mode::Add => None,
+                Mode::Read | Mode::Write => overlay.planned(key).cloned(),
+            };
+            ctx.declare(
+                access.contract,
+                self.resolved.key(access),
+                access.mode,
+                input,
+            );
+        }
+        let mut parked = None;
+        ctx.outside = match self.on_miss {
+            OnMiss::Repair => Outside::Read(overlay),
+            OnMiss::Fail => {
+                parked = Some(overlay);
+                Outside::Fail
+            }
+        };
+        let request = &self.block.calls[index];
+        let task = Task {
+            call_index: index as u32,
+            caller: request.caller,
+            contract,
+            method: method as usize,
+            args: &request.args,
+            gas_limit: request.gas_limit,
+        };
+        let (mut ctx, end) = call::run(ctx, task);
+        let outside = std::mem::replace(&mut ctx.outside, Outside::GiveUp);
+        let overlay = match outside {
+            Outside::Read(overlay) | Outside::Free(overlay) => Some(overlay),
+            Outside::GiveUp | Outside::Fail => parked,
+        };
+        let receipt = match (end, overlay) {
+            (RunEnd::Done(receipt), Some(mut overlay)) => {
+                let receipt = self.apply(index, receipt, &mut ctx, &mut overlay);
+                return (ctx, Some(overlay), Ok(receipt));
+            }
+            (RunEnd::Bug(bug), overlay) => (overlay, Err(bug)),
+            (_, overlay) => (overlay, Err("a repaired call was given up")),
+        };
+        (ctx, receipt.0, receipt.1)
+    }
+
+    /// Puts what a repaired call did into the overlay.
+    fn apply(
+        &mut self,
+        index: usize,
+        receipt: Receipt,
+        ctx: &mut CallContext,
+        overlay: &mut Overlay,
+    ) -> Receipt {
+        let keys: Vec<u32> = self.accesses(index).map(|(_, _, key)| key).collect();
+        let modes: Vec<Mode> = self
+            .accesses(index)
+            .map(|(_, access, _)| access.mode)
+            .collect();
+        for (key, mode) in keys.iter().zip(modes) {
+            self.suspect[*key as usize] |= mode != Mode::Read;
+        }
+        let (declared, undeclared) = ctx.changes();
+        let fits = declared
+            .iter()
+            .zip(&keys)
+            .all(|(touched, key)| match touched.change {
+                Change::Added(amount) => add_to(overlay.planned(*key), amount).is_some(),
+                _ => true,
+            });
+        if !fits {
+            return add_failed(receipt, self.block.calls[index].contract);
+        }
+        for (touched, key) in declared.iter_mut().zip(&keys) {
+            match std::mem::replace(&mut touched.change, Change::None) {
+                Change::None => continue,
+                Change::Written(value) => overlay.set_planned(*key, value),
+                Change::Added(amount) => {
+                    let sum = add_to(overlay.planned(*key), amount).map(Bytes::from_amount);
+                    overlay.set_planned(*key, sum);
+                }
+            }
+            self.suspect[*key as usize] = true;
+        }
+        for touched in undeclared {
+            if let Change::Written(value) = std::mem::replace(&mut touched.change, Change::None) {
+                self.write_undeclared(touched.contract, &touched.key, value, overlay);
+            }
+        }
+        receipt
+    }
+
+    fn write_undeclared(
+        &mut self,
+        contract: ContractIndex,
+        key: &[u8],
+        value: Option<Bytes>,
+        overlay: &mut Overlay,
+    ) {
+        if let Some(planned) = overlay.write(contract, key, value) {
+            self.suspect[planned as usize] = true;
+        }
+    }
+}
+
+/// The receipt of a call whose sums left their range at its end.
+fn add_failed(receipt: Receipt, contract: Address) -> Receipt {
+    Receipt {
+        outcome: Outcome::Failed(Failure::AddOverflow { contract }),
+        events: Vec::new(),
+        ..receipt
+    }
+}

@@ -1,0 +1,377 @@
+//! Evaluates the access templates of one call.
+//!
+//! Values are slices of the block's own bytes, typed by the ABI: nothing is decoded or copied but
+//! the key bytes that come out.
+
+use crate::bytes::Bytes;
+use crate::limits::Limits;
+use crate::registry::{ContractIndex, Registry};
+use tollway_host_api::key::{KEY_BYTES_MAX, transcode};
+use tollway_host_api::value::{DecodeError, skip, take};
+use tollway_host_api::{AccessTemplate, Address, Expr, Mode, Text, Type};
+
+/// A call may take this many steps for each key that it may declare; a step is a key, an element
+/// of a loop, or a call that a template makes. Loops without keys are bounded by it.
+pub const STEPS_PER_KEY: usize = 4;
+
+/// Why a call has no access set.
+#[derive(Debug)]
+pub(super) enum Unresolved {
+    BadArguments(DecodeError),
+    TooManyKeys,
+    /// The method, or one that it calls, does not declare its access, or declares it by values
+    /// that are not known before the run.
+    Undeclared,
+}
+
+/// A value that a template uses.
+#[derive(Clone, Copy)]
+enum Value<'a> {
+    /// Borsh bytes that start with a value of this type.
+    Typed(&'a Type, &'a [u8]),
+    Integer(u128),
+    Raw(&'a [u8]),
+    Unknown,
+}
+
+/// The names that a method's templates can use.
+struct Scope<'a> {
+    contract: ContractIndex,
+    caller: &'a [u8; 32],
+    params: &'a [Value<'a>],
+    depth: usize,
+}
+
+/// The evaluator, with the keys of the last call. Reused from call to call.
+pub(super) struct Evaluator<'r> {
+    registry: &'r Registry,
+    limits: &'r Limits,
+    steps: usize,
+    found: Vec<(ContractIndex, Bytes, Mode)>,
+    scratch: Vec<u8>,
+}
+
+impl<'r> Evaluator<'r> {
+    pub(super) fn new(registry: &'r Registry, limits: &'r Limits) -> Self {
+        Self {
+            registry,
+            limits,
+            steps: 0,
+            found: Vec::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The keys of the call resolved last, sorted, each once.
+    pub(super) fn sorted_keys(&mut self) -> impl Iterator<Item = (ContractIndex, &[u8], Mode)> {
+        self.found
+            .sort_unstable_by(|a, b| (a.0, &*a.1).cmp(&(b.0, &*b.1)));
+        self.found.dedup_by(|later, kept| {
+            let same = later.0 == kept.0 && later.1 == kept.1;
+            if same {
+                kept.2 = kept.2.union(later.2);
+            }
+            same
+        });
+        self.found
+            .iter()
+            .map(|(contract, key, mode)| (*contract, &**key, *mode))
+    }
+
+    /// Checks a call's arguments and finds its keys.
+    pub(super) fn resolve(
+        &mut self,
+        contract: ContractIndex,
+        method: usize,
+        caller: &Address,
+        args: &[u8],
+    ) -> Result<(), Unresolved> {
+        self.found.clear();
+        self.steps = 0;
+        let method = &self.registry.contract(contract).code.abi.methods[method];
+        let mut few = [Value::Unknown; 8];
+        let mut many;
+        let params = if method.params.len() <= few.len() {
+            &mut few[..method.params.len()]
+        } else {
+            many = vec![Value::Unknown; method.params.len()];
+            &mut many[..]
+        };
+        let mut rest = args;
+        for (param, value) in method.params.iter().zip(params.iter_mut()) {
+            *value = Value::Typed(&param.ty, rest);
+            skip(&param.ty, &mut rest).map_err(Unresolved::BadArguments)?;
+        }
+        if !rest.is_empty() {
+            return Err(Unresolved::BadArguments(DecodeError::Trailing));
+        }
+        if !method.declared {
+            return Err(Unresolved::Undeclared);
+        }
+        let scope = Scope {
+            contract,
+            caller: &caller.0,
+            params,
+            depth: 1,
+        };
+        self.templates(&method.access, &scope, &mut Vec::new())
+    }
+
+    fn step(&mut self) -> Result<(), Unresolved> {
+        self.steps += 1;
+        if self.steps > self.limits.access_keys_max * STEPS_PER_KEY {
+            return Err(Unresolved::TooManyKeys);
+        }
+        Ok(())
+    }
+
+    fn templates<'a>(
+        &mut self,
+        templates: &'a [AccessTemplate],
+        scope: &Scope<'a>,
+        elements: &mut Vec<Value<'a>>,
+    ) -> Result<(), Unresolved>
+    where
+        'r: 'a,
+    {
+        for template in templates {
+            match template {
+                AccessTemplate::Key { mode, field, parts } => {
+                    self.key(*mode, *field, parts, scope, elements)?;
+                }
+                AccessTemplate::ForEach { list, body } => {
+                    self.for_each(list, body, scope, elements)?;
+                }
+                AccessTemplate::Call {
+                    contract,
+                    method,
+                    args,
+                } => {
+                    self.call(contract, method, args, scope, elements)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn key<'a>(
+        &mut self,
+        mode: Mode,
+        field: u8,
+        parts: &'a [Expr],
+        scope: &Scope<'a>,
+        elements: &[Value<'a>],
+    ) -> Result<(), Unresolved>
+    where
+        'r: 'a,
+    {
+        self.step()?;
+        let registry: &'a Registry = self.registry;
+        let storage = &registry.contract(scope.contract).code.abi.storage[usize::from(field)];
+        self.scratch.clear();
+        self.scratch.push(field);
+        for (part, ty) in parts.iter().zip(storage.key.iter()) {
+            let value = evaluate(part, registry, scope, elements)?;
+            append_key_part(value, ty, &mut self.scratch)?;
+        }
+        // No contract can touch a key that is too long, so it conflicts with nothing.
+        if self.scratch.len() <= KEY_BYTES_MAX {
+            if self.found.len() >= self.limits.access_keys_max {
+                return Err(Unresolved::TooManyKeys);
+            }
+            self.found
+                .push((scope.contract, Bytes::new(&self.scratch), mode));
+        }
+        Ok(())
+    }
+
+    fn for_each<'a>(
+        &mut self,
+        list: &'a Expr,
+        body: &'a [AccessTemplate],
+        scope: &Scope<'a>,
+        elements: &mut Vec<Value<'a>>,
+    ) -> Result<(), Unresolved>
+    where
+        'r: 'a,
+    {
+        let Value::Typed(Type::List(inner), mut rest) =
+            evaluate(list, self.registry, scope, elements)?
+        else {
+            return Err(Unresolved::Undeclared);
+        };
+        let ty = inner.first().ok_or(Unresolved::Undeclared)?;
+        let count = take(&mut rest, 4).map_err(Unresolved::BadArguments)?;
+        let count = count.try_into().map(u32::from_le_bytes).unwrap_or(0);
+        for _ in 0..count {
+            self.step()?;
+            elements.push(Value::Typed(ty, rest));
+            let result = self.templates(body, scope, elements);
+            elements.pop();
+            result?;
+            skip(ty, &mut rest).map_err(Unresolved::BadArguments)?;
+        }
+        Ok(())
+    }
+
+    fn call<'a>(
+        &mut self,
+        contract: &'a Expr,
+        method: &Text,
+        args: &'a [Expr],
+        scope: &Scope<'a>,
+        elements: &[Value<'a>],
+    ) -> Result<(), Unresolved>
+    where
+        'r: 'a,
+    {
+        self.step()?;
+        let registry: &'a Registry = self.registry;
+        let address = match evaluate(contract, registry, scope, elements)? {
+            Value::Typed(Type::Address, bytes) | Value::Raw(bytes) => bytes.first_chunk::<32>(),
+            _ => None,
+        };
+        let address = address.ok_or(Unresolved::Undeclared)?;
+        // A call that nests too deep, or goes nowhere, is refused before it touches anything.
+        if scope.depth >= self.limits.call_depth_max {
+            return Ok(());
+        }
+        let Some(target) = registry.find(&Address(*address)) else {
+            return Ok(());
+        };
+        let Some(method) = registry.contract(target).code.abi.method(method) else {
+            return Ok(());
+        };
+        if !method.declared || method.params.len() != args.len() {
+            return Err(Unresolved::Undeclared);
+        }
+        let params = args
+            .iter()
+            .zip(method.params.iter())
+            .map(
+                |(arg, param)| match evaluate(arg, registry, scope, elements)? {
+                    Value::Typed(ty, _) if *ty != param.ty => Err(Unresolved::Undeclared),
+                    value => Ok(value),
+                },
+            )
+            .collect::<Result<Vec<_>, _>>()?;
+        let this = &registry.contract(scope.contract).address.0;
+        let inner = Scope {
+            contract: target,
+            caller: this,
+            params: &params,
+            depth: scope.depth + 1,
+        };
+        // The callee's loops see none of the caller's elements.
+        self.templates(&method.access, &inner, &mut Vec::new())
+    }
+}
+
+fn evaluate<'a>(
+    expr: &'a Expr,
+    registry: &'a Registry,
+    scope: &Scope<'a>,
+    elements: &[Value<'a>],
+) -> Result<Value<'a>, Unresolved> {
+    let contract = registry.contract(scope.contract);
+    Ok(match expr {
+        Expr::Caller => Value::Typed(&Type::Address, scope.caller),
+        Expr::This => Value::Typed(&Type::Address, &contract.address.0),
+        Expr::Arg { param, path } => {
+            let value = scope
+                .params
+                .get(usize::from(*param))
+                .ok_or(Unresolved::Undeclared)?;
+            follow(*value, path)?
+        }
+        Expr::Element { depth, path } => {
+            let index = elements.len().checked_sub(usize::from(*depth) + 1);
+            follow(elements[index.ok_or(Unresolved::Undeclared)?], path)?
+        }
+        Expr::Immutable { index, path } => {
+            let mut rest = &contract.immutables[..];
+            let fields = &contract.code.abi.immutables;
+            for field in &fields[..usize::from(*index)] {
+                skip(&field.ty, &mut rest).map_err(|_| Unresolved::Undeclared)?;
+            }
+            follow(Value::Typed(&fields[usize::from(*index)].ty, rest), path)?
+        }
+        Expr::Integer(number) => Value::Integer(*number),
+        Expr::Bytes(bytes) => Value::Raw(bytes),
+        Expr::Unknown => Value::Unknown,
+    })
+}
+
+/// Follows a path of field names and tuple indices into a value.
+fn follow<'a>(mut value: Value<'a>, path: &[Text]) -> Result<Value<'a>, Unresolved> {
+    for name in path {
+        let Value::Typed(ty, mut rest) = value else {
+            return Err(Unresolved::Undeclared);
+        };
+        let ty = match ty {
+            Type::Struct { fields, .. } => {
+                let index = fields.iter().position(|field| field.name == *name);
+                let index = index.ok_or(Unresolved::Undeclared)?;
+                skip_all(fields[..index].iter().map(|field| &field.ty), &mut rest)?;
+                &fields[index].ty
+            }
+            Type::Tuple(types) => {
+                let index = name
+                    .parse::<usize>()
+                    .ok()
+                    .filter(|index| *index < types.len());
+                let index = index.ok_or(Unresolved::Undeclared)?;
+                skip_all(types[..index].iter(), &mut rest)?;
+                &types[index]
+            }
+            _ => return Err(Unresolved::Undeclared),
+        };
+        value = Value::Typed(ty, rest);
+    }
+    Ok(value)
+}
+
+fn skip_all<'a>(
+    mut types: impl Iterator<Item = &'a Type>,
+    rest: &mut &[u8],
+) -> Result<(), Unresolved> {
+    types
+        .try_for_each(|ty| skip(ty, rest))
+        .map_err(|_| Unresolved::Undeclared)
+}
+
+/// Appends a value to a key, as a part of type `ty`.
+fn append_key_part(value: Value<'_>, ty: &Type, key: &mut Vec<u8>) -> Result<(), Unresolved> {
+    match value {
+        Value::Typed(actual, mut bytes) if actual == ty => {
+            transcode(ty, &mut bytes, key).map_err(|_| Unresolved::Undeclared)
+        }
+        Value::Integer(number) => {
+            let size = ty.fixed_size().ok_or(Unresolved::Undeclared)?;
+            let most = match ty {
+                Type::Bool => 1,
+                Type::U8 | Type::U16 | Type::U32 | Type::U64 => (1u128 << (8 * size)) - 1,
+                Type::U128 => u128::MAX,
+                Type::I64 => i64::MAX as u128,
+                Type::I128 => i128::MAX as u128,
+                _ => return Err(Unresolved::Undeclared),
+            };
+            if number > most {
+                return Err(Unresolved::Undeclared);
+            }
+            let bytes = number.to_le_bytes();
+            transcode(ty, &mut &bytes[..size], key).map_err(|_| Unresolved::Undeclared)
+        }
+        Value::Raw(bytes) => {
+            match ty {
+                Type::Address if bytes.len() == 32 => {}
+                Type::FixedBytes(size) if bytes.len() == *size as usize => {}
+                Type::Bytes | Type::Text => key.push(bytes.len().min(255) as u8),
+                _ => return Err(Unresolved::Undeclared),
+            }
+            key.extend_from_slice(bytes);
+            Ok(())
+        }
+        Value::Typed(..) | Value::Unknown => Err(Unresolved::Undeclared),
+    }
+}

@@ -1,0 +1,451 @@
+//! The state below the block: an in-memory map that remembers its last heights.
+//!
+//! ```text
+//! index  (contract, key) ─▶ slot      slots  [ key, value now ]
+//! history  height h: slot ─▶ value before h      … the last `history_max` of them
+//! ```
+//!
+//! # Invariants
+//! 1. A batch is applied whole, or not at all if it does not follow the head
+//!    (`tests::foreign_batch_is_refused`).
+//! 2. A value at a remembered height never changes (`tests::old_heights_stay_readable`).
+//! 3. A slot that holds nothing at any remembered height is given free
+//!    (`tests::removed_keys_free_their_slots`).
+//!
+//! The store sees no Wasm type and no plan.
+
+pub mod digest;
+
+use crate::block::Height;
+use crate::bytes::Bytes;
+use crate::registry::ContractIndex;
+use foldhash::quality::RandomState;
+use hashbrown::HashTable;
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::BuildHasher;
+use std::sync::OnceLock;
+
+/// The position of a key in the store, valid until the next commit.
+pub(crate) type SlotIndex = u32;
+
+/// Why a batch could not be committed, or an old height not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The batch was made from another state than the head's.
+    #[error("batch for height {batch} was made from another state than the head at {head}")]
+    ForeignBatch {
+        /// Height of the batch.
+        batch: Height,
+        /// Height of the head.
+        head: Height,
+    },
+    /// The height is above the head, or no longer remembered.
+    #[error("height {height} is not between {oldest} and the head at {head}")]
+    UnknownHeight {
+        /// The height asked for.
+        height: Height,
+        /// The oldest height that can be read.
+        oldest: Height,
+        /// Height of the head.
+        head: Height,
+    },
+    /// The store ran out of slots.
+    #[error("store holds its most of {limit} keys")]
+    Full {
+        /// The most keys.
+        limit: u32,
+    },
+}
+
+/// The most keys that a store holds: slots have 32 bits.
+const KEYS_MAX: u32 = u32::MAX - 1;
+
+/// The changes of a block: the last version of every key that changed. Applied whole or not at all
+/// by [`crate::Runtime::commit`].
+#[derive(Debug)]
+pub struct WriteBatch {
+    pub(crate) height: Height,
+    /// The state that it was made from.
+    pub(crate) parent_version: u64,
+    pub(crate) writes: Vec<Write>,
+}
+
+impl WriteBatch {
+    /// The height that committing it makes the head.
+    pub fn height(&self) -> Height {
+        self.height
+    }
+
+    /// How many keys it changes.
+    pub fn len(&self) -> usize {
+        self.writes.len()
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+}
+
+/// One key's new value.
+#[derive(Debug)]
+pub(crate) struct Write {
+    pub(crate) contract: ContractIndex,
+    pub(crate) key: Bytes,
+    /// `None` removes the key.
+    pub(crate) value: Option<Bytes>,
+    /// The key's slot, where it is known to have one.
+    pub(crate) slot: Option<SlotIndex>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    contract: ContractIndex,
+    key: Bytes,
+    value: Option<Bytes>,
+    /// The version that wrote it last.
+    version: u64,
+}
+
+/// What one height changed: the values before it.
+#[derive(Debug)]
+struct Undo {
+    height: Height,
+    version: u64,
+    before: Vec<(SlotIndex, Option<Bytes>)>,
+    /// Position in `before` by slot, made when an old height is first read.
+    by_slot: OnceLock<BTreeMap<SlotIndex, usize>>,
+}
+
+impl Undo {
+    fn by_slot(&self) -> &BTreeMap<SlotIndex, usize> {
+        self.by_slot.get_or_init(|| {
+            self.before
+                .iter()
+                .enumerate()
+                .map(|(at, (slot, _))| (*slot, at))
+                .collect()
+        })
+    }
+
+    /// Adds a change that was made after the block but still belongs to its height. What the
+    /// block itself changed already has an older value here.
+    fn extend(&mut self, version: u64, before: Vec<(SlotIndex, Option<Bytes>)>) {
+        self.version = version;
+        self.by_slot();
+        let Some(by_slot) = self.by_slot.get_mut() else {
+            return;
+        };
+        for (slot, value) in before {
+            by_slot.entry(slot).or_insert_with(|| {
+                self.before.push((slot, value));
+                self.before.len() - 1
+            });
+        }
+    }
+}
+
+/// State in memory.
+#[derive(Debug)]
+pub(crate) struct MemoryStore {
+    index: HashTable<SlotIndex>,
+    hasher: RandomState,
+    slots: Vec<Slot>,
+    free: Vec<SlotIndex>,
+    head: Height,
+    /// Counts commits, those between blocks included.
+    version: u64,
+    history: VecDeque<Undo>,
+    history_max: usize,
+}
+
+impl MemoryStore {
+    pub(crate) fn new(history_max: usize) -> Self {
+        Self {
+            index: HashTable::new(),
+            hasher: RandomState::default(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            head: Height(0),
+            version: 0,
+            history: VecDeque::new(),
+            history_max,
+        }
+    }
+
+    pub(crate) fn head(&self) -> Height {
+        self.head
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The hash under which a key is found. The seed differs between stores, so that nobody can
+    /// choose keys that collide.
+    #[inline]
+    pub(crate) fn hash(&self, contract: ContractIndex, key: &[u8]) -> u64 {
+        self.hasher.hash_one((contract, key))
+    }
+
+    /// The slot of a key, if it has one.
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, contract: ContractIndex, key: &[u8]) -> Option<SlotIndex> {
+        let is_it = |slot: &SlotIndex| {
+            let slot = &self.slots[*slot as usize];
+            slot.contract == contract && *slot.key == *key
+        };
+        self.index.find(hash, is_it).copied()
+    }
+
+    /// The value in a slot.
+    #[inline]
+    pub(crate) fn value(&self, slot: SlotIndex) -> Option<&Bytes> {
+        self.slots[slot as usize].value.as_ref()
+    }
+
+    /// The value of a key.
+    pub(crate) fn get(&self, contract: ContractIndex, key: &[u8]) -> Option<&Bytes> {
+        self.value(self.find(self.hash(contract, key), contract, key)?)
+    }
+
+    /// The value that a key had at a height.
+    pub(crate) fn get_at(
+        &self,
+        height: Height,
+        contract: ContractIndex,
+        key: &[u8],
+    ) -> Result<Option<&Bytes>, StoreError> {
+        let oldest = self
+            .history
+            .front()
+            .map_or(self.head, |undo| Height(undo.height.0 - 1));
+        if height > self.head || height < oldest {
+            return Err(StoreError::UnknownHeight {
+                height,
+                oldest,
+                head: self.head,
+            });
+        }
+        let Some(slot) = self.find(self.hash(contract, key), contract, key) else {
+            return Ok(None);
+        };
+        for undo in self.history.iter().filter(|undo| undo.height > height) {
+            if let Some(at) = undo.by_slot().get(&slot) {
+                return Ok(undo.before[*at].1.as_ref());
+            }
+        }
+        Ok(self.value(slot))
+    }
+
+    /// Applies a batch. A batch for the head's own height is a change between blocks: the height's
+    /// final state then includes it.
+    pub(crate) fn commit(&mut self, batch: WriteBatch) -> Result<Height, StoreError> {
+        let follows = batch.height.0 == self.head.0.wrapping_add(1)
+            || batch.height == self.head
+            || self.history.is_empty() && batch.height > self.head;
+        if batch.parent_version != self.version || !follows {
+            return Err(StoreError::ForeignBatch {
+                batch: batch.height,
+                head: self.head,
+            });
+        }
+        if self.slots.len() + batch.writes.len() > KEYS_MAX as usize {
+            return Err(StoreError::Full { limit: KEYS_MAX });
+        }
+        self.version += 1;
+        let mut before = Vec::with_capacity(batch.writes.len());
+        for write in batch.writes {
+            self.apply(write, &mut before);
+        }
+        if batch.height > self.head {
+            self.head = batch.height;
+            let (version, by_slot) = (self.version, OnceLock::new());
+            self.history.push_back(Undo {
+                height: batch.height,
+                version,
+                before,
+                by_slot,
+            });
+            while self.history.len() > self.history_max {
+                self.forget_oldest();
+            }
+        } else if let Some(undo) = self.history.back_mut() {
+            undo.extend(self.version, before);
+        }
+        Ok(self.head)
+    }
+
+    fn apply(&mut self, write: Write, before: &mut Vec<(SlotIndex, Option<Bytes>)>) {
+        let slot = write.slot.or_else(|| {
+            let hash = self.hash(write.contract, &write.key);
+            self.find(hash, write.contract, &write.key)
+        });
+        match (slot, write.value) {
+            (Some(index), value) => {
+                let slot = &mut self.slots[index as usize];
+                before.push((index, std::mem::replace(&mut slot.value, value)));
+                slot.version = self.version;
+            }
+            (None, None) => {}
+            (None, Some(value)) => {
+                let slot = self.insert(write.contract, write.key, value);
+                before.push((slot, None));
+            }
+        }
+    }
+
+    fn insert(&mut self, contract: ContractIndex, key: Bytes, value: Bytes) -> SlotIndex {
+        let hash = self.hash(contract, &key);
+        let slot = Slot {
+            contract,
+            key,
+            value: Some(value),
+            version: self.version,
+        };
+        let index = match self.free.pop() {
+            Some(index) => {
+                self.slots[index as usize] = slot;
+                index
+            }
+            None => {
+                self.slots.push(slot);
+                (self.slots.len() - 1) as SlotIndex
+            }
+        };
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.index.insert_unique(hash, index, |index| {
+            let slot = &slots[*index as usize];
+            hasher.hash_one((slot.contract, &*slot.key))
+        });
+        index
+    }
+
+    /// Forgets the oldest height, and frees the slots that nothing remembers any more.
+    fn forget_oldest(&mut self) {
+        let Some(undo) = self.history.pop_front() else {
+            return;
+        };
+        for (index, _) in undo.before {
+            let slot = &mut self.slots[index as usize];
+            if slot.value.is_some() || slot.version > undo.version || slot.version == FREED {
+                continue;
+            }
+            slot.version = FREED;
+            let hash = self.hasher.hash_one((slot.contract, &*slot.key));
+            if let Ok(entry) = self.index.find_entry(hash, |found| *found == index) {
+                entry.remove();
+            }
+            self.free.push(index);
+        }
+    }
+
+    /// All entries, in no order.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (ContractIndex, &Bytes, &Bytes)> {
+        self.slots
+            .iter()
+            .filter_map(|slot| Some((slot.contract, &slot.key, slot.value.as_ref()?)))
+    }
+}
+
+/// The version of a slot that is free.
+const FREED: u64 = u64::MAX;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: u64) -> Bytes {
+        Bytes::new(&number.to_be_bytes())
+    }
+
+    fn batch(store: &MemoryStore, height: u64, writes: &[(u64, Option<u64>)]) -> WriteBatch {
+        let writes = writes
+            .iter()
+            .map(|(number, value)| Write {
+                contract: 0,
+                key: key(*number),
+                value: value.map(key),
+                slot: None,
+            })
+            .collect();
+        WriteBatch {
+            height: Height(height),
+            parent_version: store.version(),
+            writes,
+        }
+    }
+
+    fn commit(store: &mut MemoryStore, height: u64, writes: &[(u64, Option<u64>)]) {
+        let batch = batch(store, height, writes);
+        store.commit(batch).expect("the batch follows the head");
+    }
+
+    #[test]
+    fn old_heights_stay_readable() {
+        let mut store = MemoryStore::new(2);
+        commit(&mut store, 1, &[(1, Some(10)), (2, Some(20))]);
+        commit(&mut store, 2, &[(1, Some(11))]);
+        commit(&mut store, 3, &[(1, None), (3, Some(30))]);
+        let at = |height, number| {
+            store
+                .get_at(Height(height), 0, &key(number))
+                .map(Option::<&Bytes>::cloned)
+        };
+        assert_eq!(at(1, 1), Ok(Some(key(10))));
+        assert_eq!(at(2, 1), Ok(Some(key(11))));
+        assert_eq!(at(3, 1), Ok(None));
+        assert_eq!(at(2, 3), Ok(None));
+        assert_eq!(at(3, 2), Ok(Some(key(20))));
+        assert!(matches!(at(0, 1), Err(StoreError::UnknownHeight { .. })));
+        assert!(matches!(at(4, 1), Err(StoreError::UnknownHeight { .. })));
+    }
+
+    #[test]
+    fn changes_between_blocks_belong_to_the_head() {
+        let mut store = MemoryStore::new(4);
+        commit(&mut store, 1, &[(1, Some(10))]);
+        commit(&mut store, 2, &[(1, Some(11))]);
+        commit(&mut store, 2, &[(1, Some(12)), (2, Some(20))]);
+        let at = |height, number| {
+            store
+                .get_at(Height(height), 0, &key(number))
+                .map(Option::<&Bytes>::cloned)
+        };
+        assert_eq!(at(1, 1), Ok(Some(key(10))));
+        assert_eq!(at(1, 2), Ok(None));
+        assert_eq!(at(2, 1), Ok(Some(key(12))));
+    }
+
+    #[test]
+    fn foreign_batch_is_refused() {
+        let mut store = MemoryStore::new(2);
+        commit(&mut store, 5, &[(1, Some(1))]);
+        let stale = batch(&store, 6, &[(1, Some(2))]);
+        commit(&mut store, 6, &[(1, Some(3))]);
+        let skipping = batch(&store, 9, &[(1, Some(4))]);
+        for refused in [stale, skipping] {
+            assert!(matches!(
+                store.commit(refused),
+                Err(StoreError::ForeignBatch { .. })
+            ));
+        }
+        assert_eq!(store.get(0, &key(1)), Some(&key(3)));
+    }
+
+    #[test]
+    fn removed_keys_free_their_slots() {
+        let mut store = MemoryStore::new(1);
+        for round in 0..50u64 {
+            commit(&mut store, 2 * round + 1, &[(round, Some(round))]);
+            commit(&mut store, 2 * round + 2, &[(round, None)]);
+        }
+        assert!(
+            store.slots.len() <= 3,
+            "{} slots for one key at a time",
+            store.slots.len()
+        );
+        assert_eq!(store.entries().count(), 0);
+    }
+}
