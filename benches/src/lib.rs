@@ -4,6 +4,7 @@
 //! swaps      the generated exchange workload ──▶ a native model of it, with checksums
 //! access     recorded access sets of real blocks, read from files
 //! schedule   chains and ideal schedules of any block, computed apart from the runtime's planner
+//! v2         recorded swaps of real pairs, and the formula that explains them
 //! replay     real blocks and real swaps run through the runtime and the oracle
 //! ```
 //!
@@ -14,6 +15,7 @@ pub mod access;
 pub mod schedule;
 pub mod swaps;
 pub mod table;
+pub mod v2;
 
 /// Told how much of a long piece of work is done, and how much there is in all.
 pub type Progress<'a> = &'a dyn Fn(u64, u64);
