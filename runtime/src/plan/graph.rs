@@ -40,12 +40,7 @@ impl Graph {
             targets[*at as usize] = to;
             *at += 1;
         });
-        Self {
-            call_count,
-            waits,
-            starts,
-            targets,
-        }
+        Self { call_count, waits, starts, targets }
     }
 
     /// The nodes that wait for `node`.

@@ -90,11 +90,7 @@ const SHARD_ACCESSES_MIN: usize = 4_096;
 pub(crate) fn place(resolved: &Resolved, store: &MemoryStore) -> Placed {
     let accesses = resolved.accesses.len();
     let threads = rayon::current_num_threads();
-    let shard_count = if accesses < SHARD_ACCESSES_MIN {
-        1
-    } else {
-        threads.next_power_of_two()
-    };
+    let shard_count = if accesses < SHARD_ACCESSES_MIN { 1 } else { threads.next_power_of_two() };
     let cells: Vec<AtomicU64> = (0..accesses).map(|_| AtomicU64::new(0)).collect();
     let place = |shard| place_shard(resolved, store, shard, shard_count, &cells);
     let shards: Vec<Shard> = if shard_count == 1 {
@@ -172,8 +168,7 @@ impl Shard {
             open_add: PARENT,
         });
         let keys = &self.keys;
-        self.table
-            .insert_unique(hash, number, |number| keys[*number as usize].hash);
+        self.table.insert_unique(hash, number, |number| keys[*number as usize].hash);
         number
     }
 }
@@ -181,11 +176,7 @@ impl Shard {
 /// Puts a sum on top of a key's version if adds came since.
 fn close_sum(planned: &mut PlannedKey, key: u32, sums: &mut Vec<Sum>) {
     if planned.open_add != PARENT {
-        sums.push(Sum {
-            key,
-            prior: planned.last,
-            last_add: planned.open_add,
-        });
+        sums.push(Sum { key, prior: planned.last, last_add: planned.open_add });
         planned.last = SHARD_SUM | (sums.len() - 1) as u32;
         planned.open_add = PARENT;
     }
@@ -218,10 +209,7 @@ fn join(resolved: &Resolved, shards: Vec<Shard>, cells: Vec<AtomicU64>) -> Place
             let packed = cell.into_inner();
             let (key_base, sum_base) = bases[shard_of(access.hash, shard_count)];
             let (key, source) = ((packed >> 32) as u32 + key_base, packed as u32);
-            Placement {
-                key,
-                source: renumber(source, sum_base),
-            }
+            Placement { key, source: renumber(source, sum_base) }
         })
         .collect();
     let mut keys = KeyIndex::default();
@@ -243,9 +231,5 @@ fn join(resolved: &Resolved, shards: Vec<Shard>, cells: Vec<AtomicU64>) -> Place
         }
         keys.shards.push((shard.table, key_base));
     }
-    Placed {
-        keys,
-        placements,
-        sums,
-    }
+    Placed { keys, placements, sums }
 }

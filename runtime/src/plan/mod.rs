@@ -97,18 +97,9 @@ impl Plan {
 /// Plans a resolved block on the threads of the current rayon pool, and fetches the parent state
 /// of all its keys.
 pub(crate) fn plan(resolved: &Resolved, store: &MemoryStore) -> Plan {
-    let keys::Placed {
-        keys,
-        placements,
-        sums,
-    } = keys::place(resolved, store);
+    let keys::Placed { keys, placements, sums } = keys::place(resolved, store);
     let graph = Graph::new(resolved, &placements, &sums);
-    Plan {
-        keys: Arc::new(keys),
-        placements,
-        sums,
-        graph,
-    }
+    Plan { keys: Arc::new(keys), placements, sums, graph }
 }
 
 #[cfg(test)]

@@ -117,16 +117,9 @@ fn lane_numbers(spans: &[OnceLock<Span>]) -> BTreeMap<(u32, u32), u32> {
         let start = starts.entry((span.worker, span.lane)).or_insert(u64::MAX);
         *start = span.start_ns.min(*start);
     }
-    let mut order: Vec<_> = starts
-        .into_iter()
-        .map(|(lane, start)| (start, lane))
-        .collect();
+    let mut order: Vec<_> = starts.into_iter().map(|(lane, start)| (start, lane)).collect();
     order.sort_unstable();
-    order
-        .into_iter()
-        .zip(0..)
-        .map(|((_, lane), number)| (lane, number))
-        .collect()
+    order.into_iter().zip(0..).map(|((_, lane), number)| (lane, number)).collect()
 }
 
 fn base_trace(
@@ -139,15 +132,7 @@ fn base_trace(
     let is_declared: Vec<bool> = resolved
         .targets
         .iter()
-        .map(|target| {
-            !matches!(
-                target,
-                Target::Method {
-                    declared: false,
-                    ..
-                }
-            )
-        })
+        .map(|target| !matches!(target, Target::Method { declared: false, .. }))
         .collect();
     let costs = Costs::new(resolved, plan, costs, &is_declared);
     let calls = (0..block.calls.len())
@@ -302,11 +287,8 @@ fn hot_keys(resolved: &Resolved, plan: &Plan, registry: &Registry) -> Vec<HotKey
             key.readers += 1;
         }
     }
-    let mut hot: Vec<(usize, Use)> = uses
-        .into_iter()
-        .enumerate()
-        .filter(|(_, key)| key.waits > 0)
-        .collect();
+    let mut hot: Vec<(usize, Use)> =
+        uses.into_iter().enumerate().filter(|(_, key)| key.waits > 0).collect();
     hot.sort_by_key(|(number, key)| (std::cmp::Reverse((key.chain, key.waits)), *number));
     hot.truncate(HOT_KEYS_MAX);
     hot.into_iter()

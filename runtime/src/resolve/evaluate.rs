@@ -53,19 +53,12 @@ pub(super) struct Evaluator<'r> {
 
 impl<'r> Evaluator<'r> {
     pub(super) fn new(registry: &'r Registry, limits: &'r Limits) -> Self {
-        Self {
-            registry,
-            limits,
-            steps: 0,
-            found: Vec::new(),
-            scratch: Vec::new(),
-        }
+        Self { registry, limits, steps: 0, found: Vec::new(), scratch: Vec::new() }
     }
 
     /// The keys of the call resolved last, sorted, each once.
     pub(super) fn sorted_keys(&mut self) -> impl Iterator<Item = (ContractIndex, &[u8], Mode)> {
-        self.found
-            .sort_unstable_by(|a, b| (a.0, &*a.1).cmp(&(b.0, &*b.1)));
+        self.found.sort_unstable_by(|a, b| (a.0, &*a.1).cmp(&(b.0, &*b.1)));
         self.found.dedup_by(|later, kept| {
             let same = later.0 == kept.0 && later.1 == kept.1;
             if same {
@@ -73,9 +66,7 @@ impl<'r> Evaluator<'r> {
             }
             same
         });
-        self.found
-            .iter()
-            .map(|(contract, key, mode)| (*contract, &**key, *mode))
+        self.found.iter().map(|(contract, key, mode)| (*contract, &**key, *mode))
     }
 
     /// Checks a call's arguments and finds its keys.
@@ -108,12 +99,7 @@ impl<'r> Evaluator<'r> {
         if !method.declared {
             return Err(Unresolved::Undeclared);
         }
-        let scope = Scope {
-            contract,
-            caller: &caller.0,
-            params,
-            depth: 1,
-        };
+        let scope = Scope { contract, caller: &caller.0, params, depth: 1 };
         self.templates(&method.access, &scope, &mut Vec::new())
     }
 
@@ -142,11 +128,7 @@ impl<'r> Evaluator<'r> {
                 AccessTemplate::ForEach { list, body } => {
                     self.for_each(list, body, scope, elements)?;
                 }
-                AccessTemplate::Call {
-                    contract,
-                    method,
-                    args,
-                } => {
+                AccessTemplate::Call { contract, method, args } => {
                     self.call(contract, method, args, scope, elements)?;
                 }
             }
@@ -179,8 +161,7 @@ impl<'r> Evaluator<'r> {
             if self.found.len() >= self.limits.access_keys_max {
                 return Err(Unresolved::TooManyKeys);
             }
-            self.found
-                .push((scope.contract, Bytes::new(&self.scratch), mode));
+            self.found.push((scope.contract, Bytes::new(&self.scratch), mode));
         }
         Ok(())
     }
@@ -248,20 +229,14 @@ impl<'r> Evaluator<'r> {
         let params = args
             .iter()
             .zip(method.params.iter())
-            .map(
-                |(arg, param)| match evaluate(arg, registry, scope, elements)? {
-                    Value::Typed(ty, _) if *ty != param.ty => Err(Unresolved::Undeclared),
-                    value => Ok(value),
-                },
-            )
+            .map(|(arg, param)| match evaluate(arg, registry, scope, elements)? {
+                Value::Typed(ty, _) if *ty != param.ty => Err(Unresolved::Undeclared),
+                value => Ok(value),
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let this = &registry.contract(scope.contract).address.0;
-        let inner = Scope {
-            contract: target,
-            caller: this,
-            params: &params,
-            depth: scope.depth + 1,
-        };
+        let inner =
+            Scope { contract: target, caller: this, params: &params, depth: scope.depth + 1 };
         // The callee's loops see none of the caller's elements.
         self.templates(&method.access, &inner, &mut Vec::new())
     }
@@ -278,10 +253,7 @@ fn evaluate<'a>(
         Expr::Caller => Value::Typed(&Type::Address, scope.caller),
         Expr::This => Value::Typed(&Type::Address, &contract.address.0),
         Expr::Arg { param, path } => {
-            let value = scope
-                .params
-                .get(usize::from(*param))
-                .ok_or(Unresolved::Undeclared)?;
+            let value = scope.params.get(usize::from(*param)).ok_or(Unresolved::Undeclared)?;
             follow(*value, path)?
         }
         Expr::Element { depth, path } => {
@@ -316,10 +288,7 @@ fn follow<'a>(mut value: Value<'a>, path: &[Text]) -> Result<Value<'a>, Unresolv
                 &fields[index].ty
             }
             Type::Tuple(types) => {
-                let index = name
-                    .parse::<usize>()
-                    .ok()
-                    .filter(|index| *index < types.len());
+                let index = name.parse::<usize>().ok().filter(|index| *index < types.len());
                 let index = index.ok_or(Unresolved::Undeclared)?;
                 skip_all(types[..index].iter(), &mut rest)?;
                 &types[index]
@@ -335,9 +304,7 @@ fn skip_all<'a>(
     mut types: impl Iterator<Item = &'a Type>,
     rest: &mut &[u8],
 ) -> Result<(), Unresolved> {
-    types
-        .try_for_each(|ty| skip(ty, rest))
-        .map_err(|_| Unresolved::Undeclared)
+    types.try_for_each(|ty| skip(ty, rest)).map_err(|_| Unresolved::Undeclared)
 }
 
 /// Appends a value to a key, as a part of type `ty`.

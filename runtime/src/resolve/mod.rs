@@ -107,10 +107,7 @@ pub(crate) fn resolve(
     store: &MemoryStore,
     limits: &Limits,
 ) -> Result<Resolved, BlockTooLarge> {
-    let chunk_size = calls
-        .len()
-        .div_ceil(rayon::current_num_threads())
-        .max(CHUNK_CALLS_MIN);
+    let chunk_size = calls.len().div_ceil(rayon::current_num_threads()).max(CHUNK_CALLS_MIN);
     let chunk = |(number, calls): (usize, &[Call])| {
         let first = (number * chunk_size) as u32;
         resolve_chunk(first, calls, registry, store, limits)
@@ -118,11 +115,7 @@ pub(crate) fn resolve(
     let mut chunks: Vec<Result<Resolved, BlockTooLarge>> = if calls.len() <= chunk_size {
         vec![chunk((0, calls))]
     } else {
-        calls
-            .par_chunks(chunk_size)
-            .enumerate()
-            .map(chunk)
-            .collect()
+        calls.par_chunks(chunk_size).enumerate().map(chunk).collect()
     };
     if chunks.len() == 1 {
         return chunks.swap_remove(0);
@@ -140,22 +133,17 @@ fn join(
     if declared > limit {
         return Err(BlockTooLarge { declared, limit });
     }
-    let mut all = Resolved {
-        starts: vec![0],
-        ..Resolved::default()
-    };
+    let mut all = Resolved { starts: vec![0], ..Resolved::default() };
     all.accesses.reserve(declared);
     for chunk in chunks {
         let (access_base, byte_base) = (all.accesses.len() as u32, all.key_bytes.len() as u32);
         all.targets.extend(chunk.targets);
-        all.starts
-            .extend(chunk.starts[1..].iter().map(|start| start + access_base));
+        all.starts.extend(chunk.starts[1..].iter().map(|start| start + access_base));
         all.key_bytes.extend_from_slice(&chunk.key_bytes);
-        all.accesses
-            .extend(chunk.accesses.into_iter().map(|mut access| {
-                access.key_start += byte_base;
-                access
-            }));
+        all.accesses.extend(chunk.accesses.into_iter().map(|mut access| {
+            access.key_start += byte_base;
+            access
+        }));
     }
     Ok(all)
 }
@@ -167,10 +155,7 @@ fn resolve_chunk(
     store: &MemoryStore,
     limits: &Limits,
 ) -> Result<Resolved, BlockTooLarge> {
-    let mut out = Resolved {
-        starts: vec![0],
-        ..Resolved::default()
-    };
+    let mut out = Resolved { starts: vec![0], ..Resolved::default() };
     out.targets.reserve(calls.len());
     out.starts.reserve(calls.len());
     let mut evaluator = evaluate::Evaluator::new(registry, limits);
@@ -219,10 +204,8 @@ fn resolve_call(
     evaluator: &mut evaluate::Evaluator<'_>,
 ) -> Result<Target, Receipt> {
     if call.gas_limit.0 == 0 || call.gas_limit.0 > limits.call_gas_max {
-        let failure = Failure::BadGasLimit {
-            gas_limit: call.gas_limit.0,
-            limit: limits.call_gas_max,
-        };
+        let failure =
+            Failure::BadGasLimit { gas_limit: call.gas_limit.0, limit: limits.call_gas_max };
         return Err(Receipt::failed(failure, Gas(0), 0));
     }
     let refuse = |failure| Receipt::failed(failure, refused_gas(call.gas_limit), 0);
@@ -231,15 +214,10 @@ fn resolve_call(
         return Err(refuse(Failure::ArgumentsTooLarge { size, limit }));
     }
     let Some(contract) = registry.find(&call.contract) else {
-        return Err(refuse(Failure::UnknownContract {
-            contract: call.contract,
-        }));
+        return Err(refuse(Failure::UnknownContract { contract: call.contract }));
     };
     let abi = &registry.contract(contract).code.abi;
-    let method = abi
-        .methods
-        .iter()
-        .position(|method| method.name == call.method);
+    let method = abi.methods.iter().position(|method| method.name == call.method);
     let Some(method) = method.filter(|index| abi.methods[*index].name != INIT_METHOD) else {
         return Err(refuse(unknown_method(call.contract, &call.method)));
     };
@@ -255,11 +233,7 @@ fn resolve_call(
             return Err(refuse(bad_arguments(&call.method, error)));
         }
     };
-    Ok(Target::Method {
-        contract,
-        method: method as u32,
-        declared,
-    })
+    Ok(Target::Method { contract, method: method as u32, declared })
 }
 
 pub(crate) fn bad_arguments(method: &str, error: DecodeError) -> Failure {
@@ -268,10 +242,7 @@ pub(crate) fn bad_arguments(method: &str, error: DecodeError) -> Failure {
         DecodeError::Trailing => 1,
         DecodeError::Invalid => 2,
     };
-    Failure::BadArguments {
-        method: method.to_owned(),
-        kind,
-    }
+    Failure::BadArguments { method: method.to_owned(), kind }
 }
 
 pub(crate) fn unknown_method(contract: Address, method: &str) -> Failure {
@@ -280,8 +251,32 @@ pub(crate) fn unknown_method(contract: Address, method: &str) -> Failure {
     while !method.is_char_boundary(end) {
         end -= 1;
     }
-    Failure::UnknownMethod {
-        contract,
-        method: method[..end].to_owned(),
+    Failure::UnknownMethod { contract, method: method[..end].to_owned() }
+}
+
+#[cfg(test)]
+impl Resolved {
+    /// Access sets as they stand, for tests of what comes after: for each call, keys and modes.
+    pub(crate) fn of_keys(calls: &[Vec<(Vec<u8>, Mode)>], store: &MemoryStore) -> Self {
+        let mut resolved = Self { starts: vec![0], ..Self::default() };
+        for (call, keys) in calls.iter().enumerate() {
+            for (key, mode) in keys {
+                resolved.accesses.push(Access {
+                    hash: store.hash(0, key),
+                    contract: 0,
+                    call: call as u32,
+                    key_start: resolved.key_bytes.len() as u32,
+                    key_len: key.len() as u8,
+                    mode: *mode,
+                });
+                resolved.key_bytes.extend_from_slice(key);
+            }
+            resolved.starts.push(resolved.accesses.len() as u32);
+            resolved.targets.push(Target::Method { contract: 0, method: 0, declared: true });
+        }
+        resolved
     }
 }
+
+#[cfg(test)]
+mod tests;

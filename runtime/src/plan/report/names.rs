@@ -8,19 +8,10 @@ use tollway_host_api::value::{Value, decode};
 pub(super) fn key_name(registry: &Registry, contract: ContractIndex, key: &[u8]) -> String {
     let contract = registry.contract(contract);
     let abi = &contract.code.abi;
-    let field = key
-        .first()
-        .and_then(|field| abi.storage.get(usize::from(*field)));
+    let field = key.first().and_then(|field| abi.storage.get(usize::from(*field)));
     // Contracts of one code share a name, so they are told apart by address.
     let same_code = |other: &&crate::registry::Contract| other.code.hash == contract.code.hash;
-    let owner = if registry
-        .contracts()
-        .iter()
-        .filter(same_code)
-        .take(2)
-        .count()
-        > 1
-    {
+    let owner = if registry.contracts().iter().filter(same_code).take(2).count() > 1 {
         format!("{}@{}", abi.name, short(&contract.address.0))
     } else {
         abi.name.to_string()
@@ -29,11 +20,7 @@ pub(super) fn key_name(registry: &Registry, contract: ContractIndex, key: &[u8])
         return format!("{owner}[{}]", short(key));
     };
     let mut rest = &key[1..];
-    let parts: Option<Vec<String>> = field
-        .key
-        .iter()
-        .map(|ty| part_name(ty, &mut rest))
-        .collect();
+    let parts: Option<Vec<String>> = field.key.iter().map(|ty| part_name(ty, &mut rest)).collect();
     match parts {
         Some(parts) if parts.is_empty() => format!("{owner}.{}", field.name),
         Some(parts) => format!("{owner}.{}[{}]", field.name, parts.join(", ")),
@@ -53,12 +40,7 @@ fn part_name(ty: &tollway_host_api::Type, rest: &mut &[u8]) -> Option<String> {
 
 /// Hexadecimal, with the middle left out.
 fn short(bytes: &[u8]) -> String {
-    let hex = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     if bytes.len() <= 8 {
         return format!("0x{}", hex(bytes));
     }

@@ -63,14 +63,7 @@ impl<'p> Costs<'p> {
             let longest = targets.map(|target| remaining[*target as usize]).max();
             remaining[node] += longest.unwrap_or(0);
         }
-        Self {
-            plan,
-            cost,
-            serial,
-            finish,
-            length,
-            remaining,
-        }
+        Self { plan, cost, serial, finish, length, remaining }
     }
 
     pub(super) fn finish(&self, call: u32) -> u64 {
@@ -137,9 +130,8 @@ impl<'p> Costs<'p> {
 /// All nodes, each after those that it waits for.
 fn topological(plan: &Plan) -> Vec<NodeIndex> {
     let mut waits = plan.graph.waits.clone();
-    let mut order: Vec<NodeIndex> = (0..waits.len() as u32)
-        .filter(|node| waits[*node as usize] == 0)
-        .collect();
+    let mut order: Vec<NodeIndex> =
+        (0..waits.len() as u32).filter(|node| waits[*node as usize] == 0).collect();
     let mut next = 0;
     while let Some(node) = order.get(next).copied() {
         next += 1;
