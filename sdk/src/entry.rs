@@ -108,7 +108,14 @@ impl<T: Typed> Deref for Immutables<T> {
 
     #[inline(always)]
     fn deref(&self) -> &T {
-        self.0.get_or_init(load_immutables)
+        // `get_or_init` would bring along a panic message for a case that cannot happen here.
+        if self.0.get().is_none() {
+            let _ = self.0.set(load_immutables());
+        }
+        match self.0.get() {
+            Some(value) => value,
+            None => trap(),
+        }
     }
 }
 

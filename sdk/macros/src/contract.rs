@@ -177,7 +177,7 @@ fn event(index: usize, item: &ItemStruct) -> Result<TokenStream> {
 
         impl #name {
             /// Emits the event.
-            #[inline]
+            #[inline(always)]
             pub fn emit(&self) {
                 ::tollway_sdk::entry::emit(#index, self);
             }
@@ -346,7 +346,6 @@ fn exports(model: &Model) -> TokenStream {
         const _: () = {
             #(#functions)*
 
-            #[used]
             #[unsafe(link_section = "tollway.abi")]
             static SECTION: [u8; ::tollway_sdk::host_api::encode::encoded_len(&ABI)] =
                 ::tollway_sdk::host_api::encode::encode(&ABI);

@@ -66,10 +66,10 @@ fn impls(input: &DeriveInput, key: bool) -> Result<TokenStream> {
             const SIZE_MIN: usize = #size_min;
             const SIZE_MAX: ::core::option::Option<usize> = #size_max;
 
-            #[inline]
+            #[inline(always)]
             fn encode<S: ::tollway_sdk::typed::Sink>(&self, __sink: &mut S) { #encode }
 
-            #[inline]
+            #[inline(always)]
             fn decode(__input: &mut &[u8]) -> ::core::option::Option<Self> { #decode }
         }
         #key_part

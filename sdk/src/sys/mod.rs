@@ -70,18 +70,21 @@ impl<const N: usize> Buffer<N> {
     /// Appends `bytes`.
     #[inline(always)]
     pub fn push(&mut self, bytes: &[u8]) {
-        let Some(place) = self.bytes[self.length..].get_mut(..bytes.len()) else {
+        // A slice index out of range would pull the formatting of its message into the Wasm.
+        let end = self.length.saturating_add(bytes.len());
+        let Some(place) = self.bytes.get_mut(self.length..end) else {
             trap()
         };
         place.write_copy_of_slice(bytes);
-        self.length += bytes.len();
+        self.length = end;
     }
 
     /// What was appended so far.
     #[inline(always)]
     pub fn as_slice(&self) -> &[u8] {
-        // SAFETY: `length` grows only in `push` and `fill`, which write the bytes below it.
-        unsafe { self.bytes[..self.length].assume_init_ref() }
+        // SAFETY: `length` is at most `N`, and grows only in `push` and `fill`, which know that
+        // the bytes below it are written.
+        unsafe { core::slice::from_raw_parts(self.bytes.as_ptr().cast(), self.length) }
     }
 
     /// Hands the free space to `read`, one of the functions below that write to `out`, and keeps
