@@ -25,11 +25,7 @@ const SOURCES: [&str; 6] = [
 
 /// One page: the stack below, then constants, then the heap. The memory of a contract is rewound
 /// after every call, so a small one is a fast one.
-const LINK_ARGS: [&str; 3] = [
-    "-zstack-size=16384",
-    "--initial-memory=65536",
-    "--max-memory=65536",
-];
+const LINK_ARGS: [&str; 3] = ["-zstack-size=16384", "--initial-memory=65536", "--max-memory=65536"];
 
 /// Variables by which an outer cargo or a user would change the inner build.
 const CLEARED: [&str; 9] = [
@@ -45,20 +41,12 @@ const CLEARED: [&str; 9] = [
 ];
 
 /// Variables of cargo that say where it keeps things and how it reaches them, not how it builds.
-const KEPT: [&str; 5] = [
-    "CARGO_HOME",
-    "CARGO_HTTP_",
-    "CARGO_MAKEFLAGS",
-    "CARGO_NET_",
-    "CARGO_REGISTR",
-];
+const KEPT: [&str; 5] =
+    ["CARGO_HOME", "CARGO_HTTP_", "CARGO_MAKEFLAGS", "CARGO_NET_", "CARGO_REGISTR"];
 
 fn main() {
     let here = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
-    let root = here
-        .ancestors()
-        .nth(2)
-        .expect("this crate is two folders below the workspace");
+    let root = here.ancestors().nth(2).expect("this crate is two folders below the workspace");
     let out = PathBuf::from(variable("OUT_DIR"));
     // <target>/<profile>/build/<package>/out
     let target = out.ancestors().nth(4).unwrap_or(&out).join("contracts");
@@ -72,10 +60,7 @@ fn main() {
     ensure_target();
     build(root, &target);
     for name in CONTRACTS {
-        let built = target
-            .join(TARGET)
-            .join(PROFILE)
-            .join(format!("tollway_contract_{name}.wasm"));
+        let built = target.join(TARGET).join(PROFILE).join(format!("tollway_contract_{name}.wasm"));
         let copied = out.join(format!("{name}.wasm"));
         if let Err(error) = std::fs::copy(&built, &copied) {
             panic!("cannot copy {}: {error}", built.display());

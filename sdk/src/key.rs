@@ -74,9 +74,7 @@ impl KeyPart for Address {
 }
 
 fn push_bytes(bytes: &[u8], key: &mut Key) {
-    let Ok(length) = u8::try_from(bytes.len()) else {
-        trap()
-    };
+    let Ok(length) = u8::try_from(bytes.len()) else { trap() };
     key.push(&[length]);
     key.push(bytes);
 }

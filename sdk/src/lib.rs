@@ -10,10 +10,7 @@ pub mod env;
 pub mod key;
 pub mod math;
 pub mod storage;
-#[allow(
-    unsafe_code,
-    reason = "the border to the host needs it, and nothing else does"
-)]
+#[allow(unsafe_code, reason = "the border to the host needs it, and nothing else does")]
 pub mod sys;
 pub mod typed;
 

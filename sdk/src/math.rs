@@ -109,10 +109,7 @@ pub fn div_rem(number: U256, divisor: u128) -> Option<(u128, u128)> {
 fn shift_left(number: U256, shift: u32) -> U256 {
     // In two steps, because a shift by 128 is not one.
     let carry = (number.low >> 1) >> (127 - shift);
-    U256 {
-        high: number.high << shift | carry,
-        low: number.low << shift,
-    }
+    U256 { high: number.high << shift | carry, low: number.low << shift }
 }
 
 /// One limb of a quotient: `(upper · 2⁶⁴ + next) / divisor`, where `upper < divisor` and the first

@@ -147,11 +147,7 @@ impl<T: Typed> Cell for Item<T> {
 
     #[inline(always)]
     fn at<K: KeyPart>(field: u8, key: K) -> Item<T, K> {
-        Item {
-            field,
-            key,
-            value: PhantomData,
-        }
+        Item { field, key, value: PhantomData }
     }
 }
 
@@ -264,9 +260,6 @@ impl<K: KeyPart, C: Cell> Storage for Map<K, C> {
 
     #[inline(always)]
     fn field(index: u8) -> Self {
-        Self {
-            field: index,
-            entry: PhantomData,
-        }
+        Self { field: index, entry: PhantomData }
     }
 }

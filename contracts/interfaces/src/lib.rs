@@ -3,6 +3,9 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
+use alloc::vec::Vec;
 use tollway_sdk::{Address, interface};
 
 /// A fungible token: what others need of it. The contract is in `contracts/token`.
@@ -20,4 +23,21 @@ pub trait Token {
     fn allowance(owner: Address, spender: Address) -> u128;
     /// What all hold together.
     fn total_supply() -> u128;
+}
+
+/// What the contract `synthetic` offers to others of its kind. See `contracts/synthetic`.
+#[interface]
+pub trait Synthetic {
+    /// Reads, writes and adds to the keys given.
+    fn run(reads: Vec<u32>, writes: Vec<u32>, adds: Vec<u32>, burn: u64) -> u64;
+    /// The same, without a declaration.
+    fn run_undeclared(reads: Vec<u32>, writes: Vec<u32>, adds: Vec<u32>, burn: u64) -> u64;
+    /// Writes and adds, then reverts.
+    fn fail_after(writes: Vec<u32>, adds: Vec<u32>);
+    /// Writes and adds, then traps.
+    fn trap_after(writes: Vec<u32>, adds: Vec<u32>);
+    /// `run` that may be entered again.
+    fn run_reentrant(reads: Vec<u32>, writes: Vec<u32>, adds: Vec<u32>, burn: u64) -> u64;
+    /// Calls itself on `other`, with `target` and `other` exchanged, `depth` times in all.
+    fn descend(target: SyntheticRef, other: SyntheticRef, depth: u32, key: u32) -> u32;
 }

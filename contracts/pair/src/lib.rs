@@ -1,4 +1,486 @@
-//! Sample contract: pair.
+//! An exchange of two tokens, by the rules of Uniswap V2: whoever provides both tokens gets
+//! shares, traders move along the curve `reserve0 · reserve1 = k`, fees stay in the pool.
+//!
+//! ```text
+//! swap_0_for_1(..)   write reserves
+//!                    call  token0.transfer_from(caller, this, amount_in)
+//!                    call  token1.transfer(to, _)
+//! ```
+//!
+//! The tokens are immutables, so what they touch is known before a swap runs. [`swap_exact_in`]
+//! takes the direction as an argument, and a declaration is a union over branches: it has the
+//! keys of both directions. [`swap_0_for_1`] and [`swap_1_for_0`] have only their own, and run
+//! beside more other calls: prefer them.
+//!
+//! The pair counts its reserves itself. Tokens sent to it without a call belong to nobody.
+//!
+//! [`swap_exact_in`]: pair::Pair::swap_exact_in
+//! [`swap_0_for_1`]: pair::Pair::swap_0_for_1
+//! [`swap_1_for_0`]: pair::Pair::swap_1_for_0
 #![cfg_attr(target_family = "wasm", no_std)]
+#![deny(unsafe_code)]
 
-use tollway_sdk as _;
+/// The contract.
+#[tollway_sdk::contract]
+pub mod pair {
+    use tollway_interfaces::TokenRef;
+    use tollway_sdk::env::{caller, this};
+    use tollway_sdk::math::{mul_div, mul_wide, sqrt};
+    use tollway_sdk::{Address, Counter, Item, Map, contract_type};
+
+    /// The most of a token that the pair may hold. Products with fees then stay below 2¹²⁸.
+    pub const AMOUNT_MAX: u128 = 1 << 112;
+
+    /// Shares that the first provider leaves with nobody, so that a share can never be made so
+    /// dear that others cannot afford one.
+    pub const MINIMUM_LIQUIDITY: u128 = 1_000;
+
+    /// Fees are in ten-thousandths.
+    pub const FEE_SCALE: u128 = 10_000;
+
+    /// What is fixed when the pair is created.
+    #[immutables]
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Immutables {
+        /// The first token.
+        pub token0: TokenRef,
+        /// The second token.
+        pub token1: TokenRef,
+        /// The fee on what comes in, in ten-thousandths: 30 is 0.3 %.
+        pub fee_bp: u16,
+    }
+
+    /// What the pair holds.
+    #[contract_type]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Reserves {
+        /// Of the first token.
+        pub reserve0: u128,
+        /// Of the second token.
+        pub reserve1: u128,
+    }
+
+    /// The state.
+    #[storage]
+    pub struct Pair {
+        reserves: Item<Reserves>,
+        /// Shares of each provider.
+        shares: Map<Address, Counter>,
+        /// The sum of all shares.
+        total_shares: Counter,
+    }
+
+    /// Liquidity was added.
+    #[event]
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Mint {
+        /// Who provided it, and got the shares.
+        pub provider: Address,
+        /// How much of the first token.
+        pub amount0: u128,
+        /// How much of the second token.
+        pub amount1: u128,
+        /// How many shares.
+        pub shares: u128,
+    }
+
+    /// Liquidity was taken back.
+    #[event]
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Burn {
+        /// Whose shares were destroyed.
+        pub provider: Address,
+        /// How much of the first token was paid.
+        pub amount0: u128,
+        /// How much of the second token was paid.
+        pub amount1: u128,
+        /// How many shares.
+        pub shares: u128,
+    }
+
+    /// Tokens were swapped.
+    #[event]
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Swap {
+        /// Who swapped.
+        pub trader: Address,
+        /// How much of the first token came in.
+        pub amount0_in: u128,
+        /// How much of the second token came in.
+        pub amount1_in: u128,
+        /// How much of the first token went out.
+        pub amount0_out: u128,
+        /// How much of the second token went out.
+        pub amount1_out: u128,
+        /// Where it went.
+        pub to: Address,
+    }
+
+    /// What the pair holds changed.
+    #[event]
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Sync {
+        /// Of the first token, now.
+        pub reserve0: u128,
+        /// Of the second token, now.
+        pub reserve1: u128,
+    }
+
+    /// Why a call reverts. Failures of the tokens come through as they are.
+    #[error]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Error {
+        /// The pair would hold more than [`AMOUNT_MAX`] of a token.
+        AmountTooLarge,
+        /// What was given is worth no share, or fewer than asked for.
+        InsufficientShares,
+        /// The provider has fewer shares than that.
+        NotEnoughShares,
+        /// Nothing comes in.
+        InsufficientInput,
+        /// Nothing goes out, or less than asked for.
+        InsufficientOutput,
+        /// The pair would give all it has, or has nothing yet.
+        InsufficientLiquidity,
+        /// The product of the reserves, fee left out, would fall.
+        K,
+    }
+
+    impl Pair {
+        /// Takes up to `amount0` and `amount1` of the caller's tokens, in the ratio of the
+        /// reserves, and returns how many shares they are worth: at least `min_shares`.
+        #[call]
+        pub fn add_liquidity(
+            &mut self,
+            amount0: u128,
+            amount1: u128,
+            min_shares: u128,
+        ) -> Result<u128, Error> {
+            let reserves = self.reserves.get_or_default();
+            let total = self.total_shares.get();
+            let (amount0, amount1, shares) = if total == 0 {
+                let root = sqrt(mul_wide(amount0, amount1));
+                let shares =
+                    root.checked_sub(MINIMUM_LIQUIDITY).ok_or(Error::InsufficientShares)?;
+                self.shares.at(Address::ZERO).add(MINIMUM_LIQUIDITY);
+                self.total_shares.add(MINIMUM_LIQUIDITY);
+                (amount0, amount1, shares)
+            } else {
+                let (amount0, amount1) = in_ratio(reserves, amount0, amount1)?;
+                let shares0 = mul_div(amount0, total, reserves.reserve0);
+                let shares1 = mul_div(amount1, total, reserves.reserve1);
+                let shares = shares0.min(shares1).ok_or(Error::AmountTooLarge)?;
+                (amount0, amount1, shares)
+            };
+            if shares == 0 || shares < min_shares {
+                return Err(Error::InsufficientShares);
+            }
+            let provider = caller();
+            self.shares.at(provider).add(shares);
+            self.total_shares.add(shares);
+            self.set_reserves(
+                reserves.reserve0.saturating_add(amount0),
+                reserves.reserve1.saturating_add(amount1),
+            )?;
+            Mint { provider, amount0, amount1, shares }.emit();
+            self.imm.token0.transfer_from(provider, this(), amount0);
+            self.imm.token1.transfer_from(provider, this(), amount1);
+            Ok(shares)
+        }
+
+        /// Destroys `shares` of the caller's and pays what they stand for: at least `min0` and
+        /// `min1`. Returns how much.
+        #[call]
+        pub fn remove_liquidity(
+            &mut self,
+            shares: u128,
+            min0: u128,
+            min1: u128,
+        ) -> Result<(u128, u128), Error> {
+            let provider = caller();
+            let reserves = self.reserves.get_or_default();
+            let total = self.total_shares.get();
+            // Rounded down: what remains is never worth less a share than before.
+            let amount0 = mul_div(shares, reserves.reserve0, total);
+            let amount1 = mul_div(shares, reserves.reserve1, total);
+            let (Some(amount0), Some(amount1)) = (amount0, amount1) else {
+                return Err(Error::NotEnoughShares);
+            };
+            if amount0 == 0 || amount1 == 0 || amount0 < min0 || amount1 < min1 {
+                return Err(Error::InsufficientOutput);
+            }
+            self.shares.at(provider).sub(shares).map_err(|_| Error::NotEnoughShares)?;
+            self.total_shares.sub(shares).map_err(|_| Error::NotEnoughShares)?;
+            // A provider has no more shares than there are, so neither can wrap.
+            self.set_reserves(reserves.reserve0 - amount0, reserves.reserve1 - amount1)?;
+            Burn { provider, amount0, amount1, shares }.emit();
+            self.imm.token0.transfer(provider, amount0);
+            self.imm.token1.transfer(provider, amount1);
+            Ok((amount0, amount1))
+        }
+
+        /// Takes `amount0_in` and `amount1_in` from the caller and pays `amount0_out` and
+        /// `amount1_out` to `to`, if the curve allows it: with `b = r + in − out`, refused unless
+        /// `(b0·10⁴ − in0·fee) · (b1·10⁴ − in1·fee) ≥ r0·10⁴ · r1·10⁴`.
+        #[call]
+        pub fn swap(
+            &mut self,
+            amount0_in: u128,
+            amount1_in: u128,
+            amount0_out: u128,
+            amount1_out: u128,
+            to: Address,
+        ) -> Result<(), Error> {
+            if amount0_in == 0 && amount1_in == 0 {
+                return Err(Error::InsufficientInput);
+            }
+            if amount0_out == 0 && amount1_out == 0 {
+                return Err(Error::InsufficientOutput);
+            }
+            let reserves = self.reserves.get_or_default();
+            let fee = self.imm.fee_bp.into();
+            let after =
+                after_swap(reserves, (amount0_in, amount1_in), (amount0_out, amount1_out), fee)?;
+            self.set_reserves(after.reserve0, after.reserve1)?;
+            let trader = caller();
+            Swap { trader, amount0_in, amount1_in, amount0_out, amount1_out, to }.emit();
+            if amount0_in > 0 {
+                self.imm.token0.transfer_from(trader, this(), amount0_in);
+            }
+            if amount1_in > 0 {
+                self.imm.token1.transfer_from(trader, this(), amount1_in);
+            }
+            if amount0_out > 0 {
+                self.imm.token0.transfer(to, amount0_out);
+            }
+            if amount1_out > 0 {
+                self.imm.token1.transfer(to, amount1_out);
+            }
+            Ok(())
+        }
+
+        /// Swaps exactly `amount_in` of one token for at least `min_out` of the other, and returns
+        /// how much went to `to`. The first token comes in if `zero_for_one`.
+        #[call]
+        pub fn swap_exact_in(
+            &mut self,
+            zero_for_one: bool,
+            amount_in: u128,
+            min_out: u128,
+            to: Address,
+        ) -> Result<u128, Error> {
+            if zero_for_one {
+                self.swap_0_for_1(amount_in, min_out, to)
+            } else {
+                self.swap_1_for_0(amount_in, min_out, to)
+            }
+        }
+
+        /// Swaps exactly `amount_in` of the first token for at least `min_out` of the second, and
+        /// returns how much went to `to`.
+        #[call]
+        pub fn swap_0_for_1(
+            &mut self,
+            amount_in: u128,
+            min_out: u128,
+            to: Address,
+        ) -> Result<u128, Error> {
+            let reserves = self.reserves.get_or_default();
+            let (x, y) = (reserves.reserve0, reserves.reserve1);
+            let out = self.checked_out(x, y, amount_in, min_out)?;
+            self.set_reserves(x + amount_in, y - out)?;
+            let trader = caller();
+            Swap {
+                trader,
+                amount0_in: amount_in,
+                amount1_in: 0,
+                amount0_out: 0,
+                amount1_out: out,
+                to,
+            }
+            .emit();
+            self.imm.token0.transfer_from(trader, this(), amount_in);
+            self.imm.token1.transfer(to, out);
+            Ok(out)
+        }
+
+        /// Swaps exactly `amount_in` of the second token for at least `min_out` of the first, and
+        /// returns how much went to `to`.
+        #[call]
+        pub fn swap_1_for_0(
+            &mut self,
+            amount_in: u128,
+            min_out: u128,
+            to: Address,
+        ) -> Result<u128, Error> {
+            let reserves = self.reserves.get_or_default();
+            let (x, y) = (reserves.reserve1, reserves.reserve0);
+            let out = self.checked_out(x, y, amount_in, min_out)?;
+            self.set_reserves(y - out, x + amount_in)?;
+            let trader = caller();
+            Swap {
+                trader,
+                amount0_in: 0,
+                amount1_in: amount_in,
+                amount0_out: out,
+                amount1_out: 0,
+                to,
+            }
+            .emit();
+            self.imm.token1.transfer_from(trader, this(), amount_in);
+            self.imm.token0.transfer(to, out);
+            Ok(out)
+        }
+
+        /// What the pair holds.
+        #[view]
+        pub fn reserves(&self) -> Reserves {
+            self.reserves.get_or_default()
+        }
+
+        /// What `amount_in` would bring now.
+        #[view]
+        pub fn quote(&self, zero_for_one: bool, amount_in: u128) -> Result<u128, Error> {
+            let reserves = self.reserves.get_or_default();
+            let (x, y) = if zero_for_one {
+                (reserves.reserve0, reserves.reserve1)
+            } else {
+                (reserves.reserve1, reserves.reserve0)
+            };
+            amount_out(x, y, amount_in, self.imm.fee_bp.into())
+        }
+
+        /// How many shares `provider` has.
+        #[view]
+        pub fn shares_of(&self, provider: Address) -> u128 {
+            self.shares.at(provider).get()
+        }
+
+        /// How many shares there are.
+        #[view]
+        pub fn total_shares(&self) -> u128 {
+            self.total_shares.get()
+        }
+
+        fn checked_out(&self, x: u128, y: u128, dx: u128, min_out: u128) -> Result<u128, Error> {
+            let out = amount_out(x, y, dx, self.imm.fee_bp.into())?;
+            if out < min_out {
+                return Err(Error::InsufficientOutput);
+            }
+            Ok(out)
+        }
+
+        fn set_reserves(&mut self, reserve0: u128, reserve1: u128) -> Result<(), Error> {
+            if reserve0 > AMOUNT_MAX || reserve1 > AMOUNT_MAX {
+                return Err(Error::AmountTooLarge);
+            }
+            self.reserves.set(&Reserves { reserve0, reserve1 });
+            Sync { reserve0, reserve1 }.emit();
+            Ok(())
+        }
+    }
+
+    /// The part of the amounts that is in the ratio of the reserves: one of them in whole.
+    fn in_ratio(reserves: Reserves, amount0: u128, amount1: u128) -> Result<(u128, u128), Error> {
+        let Reserves { reserve0, reserve1 } = reserves;
+        match mul_div(amount0, reserve1, reserve0) {
+            Some(matching1) if matching1 <= amount1 => Ok((amount0, matching1)),
+            _ => {
+                let matching0 = mul_div(amount1, reserve0, reserve1);
+                Ok((matching0.ok_or(Error::AmountTooLarge)?, amount1))
+            }
+        }
+    }
+
+    /// What `dx` brings in a pair that holds `x` of its token and `y` of the other, with a fee in
+    /// ten-thousandths, rounded down.
+    ///
+    /// # Errors
+    /// [`Error::AmountTooLarge`], [`Error::InsufficientOutput`] if it brings nothing, or
+    /// [`Error::InsufficientLiquidity`].
+    pub fn amount_out(x: u128, y: u128, dx: u128, fee: u128) -> Result<u128, Error> {
+        if dx > AMOUNT_MAX || x > AMOUNT_MAX {
+            return Err(Error::AmountTooLarge);
+        }
+        let dx_after_fee = dx * FEE_SCALE.saturating_sub(fee);
+        let out = mul_div(dx_after_fee, y, x * FEE_SCALE + dx_after_fee);
+        match out {
+            Some(0) => Err(Error::InsufficientOutput),
+            Some(out) if out < y => Ok(out),
+            _ => Err(Error::InsufficientLiquidity),
+        }
+    }
+
+    /// The reserves after a swap, if the curve allows it.
+    ///
+    /// # Errors
+    /// [`Error::AmountTooLarge`], [`Error::InsufficientLiquidity`] or [`Error::K`].
+    pub fn after_swap(
+        reserves: Reserves,
+        (in0, in1): (u128, u128),
+        (out0, out1): (u128, u128),
+        fee: u128,
+    ) -> Result<Reserves, Error> {
+        let Reserves { reserve0, reserve1 } = reserves;
+        if out0 >= reserve0 || out1 >= reserve1 {
+            return Err(Error::InsufficientLiquidity);
+        }
+        let after0 = (reserve0 - out0).saturating_add(in0);
+        let after1 = (reserve1 - out1).saturating_add(in1);
+        if after0 > AMOUNT_MAX || after1 > AMOUNT_MAX {
+            return Err(Error::AmountTooLarge);
+        }
+        // What came in is part of what is there, and the fee is less than the whole: neither
+        // difference wraps, unless the pair was created with an impossible fee.
+        let fee = fee.min(FEE_SCALE);
+        let left = mul_wide(after0 * FEE_SCALE - in0 * fee, after1 * FEE_SCALE - in1 * fee);
+        if left < mul_wide(reserve0 * FEE_SCALE, reserve1 * FEE_SCALE) {
+            return Err(Error::K);
+        }
+        Ok(Reserves { reserve0: after0, reserve1: after1 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pair::{AMOUNT_MAX, Error, Reserves, after_swap, amount_out};
+
+    const FEE: u128 = 30;
+
+    #[test]
+    fn first_swap_of_the_workload() {
+        let (x, y) = (6_443_781_561_267, 30_455_259_006_313);
+        assert_eq!(amount_out(x, y, 5_643_674_577, FEE), Ok(26_570_488_977));
+    }
+
+    #[test]
+    fn the_most_that_the_formula_gives_passes_the_curve_and_one_more_does_not() {
+        for (x, y, dx) in [
+            (1_000_000, 5_000_000, 1_000),
+            (AMOUNT_MAX / 2, AMOUNT_MAX, AMOUNT_MAX / 2),
+            (AMOUNT_MAX - 7, 12_345, 5),
+            (3, AMOUNT_MAX, 1),
+        ] {
+            let reserves = Reserves { reserve0: x, reserve1: y };
+            let Ok(out) = amount_out(x, y, dx, FEE) else {
+                continue;
+            };
+            assert!(after_swap(reserves, (dx, 0), (0, out), FEE).is_ok());
+            if out + 1 < y {
+                assert_eq!(after_swap(reserves, (dx, 0), (0, out + 1), FEE), Err(Error::K));
+            }
+        }
+    }
+
+    #[test]
+    fn limits_are_errors() {
+        let reserves = Reserves { reserve0: 1_000, reserve1: 1_000 };
+        assert_eq!(after_swap(reserves, (u128::MAX, 0), (0, 1), FEE), Err(Error::AmountTooLarge));
+        assert_eq!(
+            after_swap(reserves, (1_000, 0), (0, 1_000), FEE),
+            Err(Error::InsufficientLiquidity)
+        );
+        assert_eq!(amount_out(1, 1, u128::MAX, FEE), Err(Error::AmountTooLarge));
+        assert_eq!(amount_out(0, 0, 1, FEE), Err(Error::InsufficientOutput));
+    }
+}

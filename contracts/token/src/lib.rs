@@ -110,12 +110,7 @@ pub mod token {
         pub fn approve(&mut self, spender: Address, amount: u128) {
             let owner = caller();
             self.allowances.at((owner, spender)).set(&amount);
-            Approval {
-                owner,
-                spender,
-                amount,
-            }
-            .emit();
+            Approval { owner, spender, amount }.emit();
         }
 
         /// Moves `amount` from `from` to `to`, out of what `from` allowed the caller.
@@ -164,10 +159,7 @@ pub mod token {
         }
 
         fn debit(&mut self, from: Address, amount: u128) -> Result<(), Error> {
-            self.balances
-                .at(from)
-                .sub(amount)
-                .map_err(|_| Error::InsufficientBalance)
+            self.balances.at(from).sub(amount).map_err(|_| Error::InsufficientBalance)
         }
     }
 }

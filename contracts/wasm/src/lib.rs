@@ -17,12 +17,8 @@ pub const DEX: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/dex.wasm"));
 pub const SYNTHETIC: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/synthetic.wasm"));
 
 /// All of them, with their names.
-pub const ALL: &[(&str, &[u8])] = &[
-    ("token", TOKEN),
-    ("pair", PAIR),
-    ("dex", DEX),
-    ("synthetic", SYNTHETIC),
-];
+pub const ALL: &[(&str, &[u8])] =
+    &[("token", TOKEN), ("pair", PAIR), ("dex", DEX), ("synthetic", SYNTHETIC)];
 
 #[cfg(test)]
 mod tests {
@@ -35,11 +31,7 @@ mod tests {
     fn contracts_are_small_modules() {
         for (name, wasm) in ALL {
             assert!(wasm.starts_with(b"\0asm"), "{name} is no module");
-            assert!(
-                wasm.len() <= WASM_BYTES_MAX,
-                "{name} has {} bytes",
-                wasm.len()
-            );
+            assert!(wasm.len() <= WASM_BYTES_MAX, "{name} has {} bytes", wasm.len());
         }
     }
 }

@@ -33,16 +33,9 @@ pub(crate) fn expand(args: TokenStream, input: TokenStream) -> Result<TokenStrea
     }
 
     let storage = storage(&model);
-    let immutables = model
-        .immutables
-        .as_ref()
-        .map(|item| with_typed(item.to_token_stream()))
-        .transpose()?;
-    let error = model
-        .error
-        .as_ref()
-        .map(|item| with_typed(item.to_token_stream()))
-        .transpose()?;
+    let immutables =
+        model.immutables.as_ref().map(|item| with_typed(item.to_token_stream())).transpose()?;
+    let error = model.error.as_ref().map(|item| with_typed(item.to_token_stream())).transpose()?;
     let events = model
         .events
         .iter()
@@ -81,11 +74,7 @@ struct Access {
 }
 
 fn access_of(model: &Model, entry: &Entry) -> Result<Access> {
-    let undeclared = Access {
-        declared: false,
-        templates: vec![],
-        checks: quote!(),
-    };
+    let undeclared = Access { declared: false, templates: vec![], checks: quote!() };
     if let Some(attr) = &entry.access {
         return match declare::read(model, entry, attr)? {
             Declaration::Undeclared => Ok(undeclared),
@@ -96,20 +85,14 @@ fn access_of(model: &Model, entry: &Entry) -> Result<Access> {
                         "a view only reads: it cannot declare `write` or `add`",
                     ));
                 }
-                Ok(Access {
-                    declared: true,
-                    templates,
-                    checks,
-                })
+                Ok(Access { declared: true, templates, checks })
             }
         };
     }
     match infer::infer(model, entry) {
-        Ok(inferred) => Ok(Access {
-            declared: true,
-            templates: inferred.templates,
-            checks: inferred.checks,
-        }),
+        Ok(inferred) => {
+            Ok(Access { declared: true, templates: inferred.templates, checks: inferred.checks })
+        }
         // `init` runs once, before anything could run beside it.
         Err(_) if entry.kind == Kind::Init => Ok(undeclared),
         Err(error) => Err(error),
@@ -137,10 +120,8 @@ fn storage(model: &Model) -> TokenStream {
         let name = &field.name;
         quote!(#name: ::tollway_sdk::storage::Storage::field(#index))
     });
-    let imm = model
-        .immutables
-        .as_ref()
-        .map(|_| quote!(imm: ::tollway_sdk::entry::Immutables::new(),));
+    let imm =
+        model.immutables.as_ref().map(|_| quote!(imm: ::tollway_sdk::entry::Immutables::new(),));
     let constructor = quote! {
         impl #name {
             #[doc(hidden)]
@@ -296,10 +277,8 @@ fn method(entry: &Entry, access: &Access, error_type: &TokenStream) -> TokenStre
         Kind::Init | Kind::Call => quote!(Call),
     };
     let reentrant = entry.reentrant;
-    let params = entry
-        .params
-        .iter()
-        .map(|param| typed::field_of(&param.name.to_string(), &param.ty));
+    let params =
+        entry.params.iter().map(|param| typed::field_of(&param.name.to_string(), &param.ty));
     let returns = &entry.returns;
     let output = quote_spanned! {returns.span()=>
         <#returns as ::tollway_sdk::entry::Output<#error_type>>::RETURNS

@@ -39,10 +39,7 @@ pub(crate) fn read(model: &Model, entry: &Entry, attr: &syn::Attribute) -> Resul
     };
     match list.tokens.to_string().as_str() {
         "none" => {
-            return Ok(Declaration::Declared {
-                templates: vec![],
-                checks: quote!(),
-            });
+            return Ok(Declaration::Declared { templates: vec![], checks: quote!() });
         }
         "undeclared" => return Ok(Declaration::Undeclared),
         "" => {
@@ -54,12 +51,7 @@ pub(crate) fn read(model: &Model, entry: &Entry, attr: &syn::Attribute) -> Resul
         _ => {}
     }
     let clauses: Clauses = syn::parse2(list.tokens.clone())?;
-    let mut reader = Reader {
-        model,
-        entry,
-        loops: vec![],
-        loop_count: 0,
-    };
+    let mut reader = Reader { model, entry, loops: vec![], loop_count: 0 };
     let (templates, checks) = reader.clauses(&clauses.0)?;
     Ok(Declaration::Declared { templates, checks })
 }
@@ -67,17 +59,8 @@ pub(crate) fn read(model: &Model, entry: &Entry, attr: &syn::Attribute) -> Resul
 struct Clauses(Vec<Clause>);
 
 enum Clause {
-    Key {
-        mode: Mode,
-        field: Ident,
-        parts: Vec<Expr>,
-        span: Span,
-    },
-    ForEach {
-        name: Ident,
-        list: Expr,
-        body: Vec<Clause>,
-    },
+    Key { mode: Mode, field: Ident, parts: Vec<Expr>, span: Span },
+    ForEach { name: Ident, list: Expr, body: Vec<Clause> },
     Call(syn::ExprMethodCall),
 }
 
@@ -136,16 +119,10 @@ impl Parse for Clause {
             let content;
             let bracket = bracketed!(content in input);
             span = bracket.span.join();
-            parts = Punctuated::<Expr, Token![,]>::parse_terminated(&content)?
-                .into_iter()
-                .collect();
+            parts =
+                Punctuated::<Expr, Token![,]>::parse_terminated(&content)?.into_iter().collect();
         }
-        Ok(Self::Key {
-            mode,
-            field,
-            parts,
-            span,
-        })
+        Ok(Self::Key { mode, field, parts, span })
     }
 }
 
@@ -163,12 +140,7 @@ impl Reader<'_> {
         let mut checks = TokenStream::new();
         for clause in clauses {
             let (template, check, span) = match clause {
-                Clause::Key {
-                    mode,
-                    field,
-                    parts,
-                    span,
-                } => {
+                Clause::Key { mode, field, parts, span } => {
                     let (template, check) = self.key(*mode, field, parts, *span)?;
                     (template, check, field.span())
                 }
@@ -218,17 +190,10 @@ impl Reader<'_> {
         }
         let Some(key) = &field.key else {
             if !parts.is_empty() {
-                return Err(Error::new(
-                    span,
-                    format!("`{name}` is a single value and has no key"),
-                ));
+                return Err(Error::new(span, format!("`{name}` is a single value and has no key")));
             }
             let check = quote_spanned!(name.span()=> let _ = &this.#name;);
-            let template = Template::Key {
-                mode,
-                field: index,
-                parts: vec![],
-            };
+            let template = Template::Key { mode, field: index, parts: vec![] };
             return Ok((template, check));
         };
         // `map[(a, b)]` and `map[a, b]` are the same.
@@ -239,10 +204,7 @@ impl Reader<'_> {
         let count = key.len();
         let known = match (parts.as_slice(), count) {
             ([], _) => {
-                return Err(Error::new(
-                    span,
-                    format!("`{name}` is a map: say under which key"),
-                ));
+                return Err(Error::new(span, format!("`{name}` is a map: say under which key")));
             }
             // One value for a key of several parts must be a tuple: the compiler checks that.
             ([part], 2..) => match self.known(part)? {
@@ -251,26 +213,19 @@ impl Reader<'_> {
                     .collect(),
                 _ => return Err(wrong_count(name, count, 1, span)),
             },
-            (parts, _) if parts.len() == count => parts
-                .iter()
-                .map(|part| self.known(part))
-                .collect::<Result<Vec<_>>>()?,
+            (parts, _) if parts.len() == count => {
+                parts.iter().map(|part| self.known(part)).collect::<Result<Vec<_>>>()?
+            }
             (parts, _) => return Err(wrong_count(name, count, parts.len(), span)),
         };
-        let values: Vec<TokenStream> = parts
-            .iter()
-            .map(|part| self.checked(part))
-            .collect::<Result<_>>()?;
+        let values: Vec<TokenStream> =
+            parts.iter().map(|part| self.checked(part)).collect::<Result<_>>()?;
         let value = match (values.as_slice(), count) {
             ([value], _) => quote!(#value),
             (values, _) => quote_spanned!(span=> (#(#values),*)),
         };
         let check = quote_spanned!(name.span()=> let _ = this.#name.at(#value););
-        let template = Template::Key {
-            mode,
-            field: index,
-            parts: known,
-        };
+        let template = Template::Key { mode, field: index, parts: known };
         Ok((template, check))
     }
 
@@ -281,13 +236,7 @@ impl Reader<'_> {
         body: &[Clause],
     ) -> Result<(Template, TokenStream)> {
         let known = self.known(list)?;
-        if !matches!(
-            known,
-            Known::Path {
-                root: Root::Param(_) | Root::Element(_),
-                ..
-            }
-        ) {
+        if !matches!(known, Known::Path { root: Root::Param(_) | Root::Element(_), .. }) {
             return Err(Error::new_spanned(
                 list,
                 "a loop goes over an argument that is a list, or a list in one",
@@ -303,11 +252,7 @@ impl Reader<'_> {
         let element =
             quote_spanned!(list.span()=> ::tollway_sdk::__private::owned_element(&#value));
         let check = quote!({ let #name = #element; #checks });
-        let template = Template::ForEach {
-            list: known,
-            number,
-            body,
-        };
+        let template = Template::ForEach { list: known, number, body };
         Ok((template, check))
     }
 
@@ -411,9 +356,7 @@ impl Reader<'_> {
             syn::Member::Named(name) => name.to_string(),
             syn::Member::Unnamed(index) => index.index.to_string(),
         };
-        self.known(&field.base)?
-            .field(&name)
-            .ok_or_else(|| not_known(&whole))
+        self.known(&field.base)?.field(&name).ok_or_else(|| not_known(&whole))
     }
 
     /// The expression as code that gives an owned value.
@@ -457,11 +400,7 @@ fn is_same(a: &Template, b: &Template) -> bool {
     match (a, b) {
         (
             Template::Key { field, parts, .. },
-            Template::Key {
-                field: other_field,
-                parts: other_parts,
-                ..
-            },
+            Template::Key { field: other_field, parts: other_parts, .. },
         ) => field == other_field && parts == other_parts,
         (a, b) => a == b,
     }
@@ -487,17 +426,10 @@ fn not_known(expr: &Expr) -> Error {
 }
 
 fn wrong_count(name: &Ident, expected: usize, given: usize, span: Span) -> Error {
-    Error::new(
-        span,
-        format!("a key of `{name}` has {expected} part(s), and {given} given"),
-    )
+    Error::new(span, format!("a key of `{name}` has {expected} part(s), and {given} given"))
 }
 
 fn or_one_of<'a>(names: impl Iterator<Item = &'a Ident>) -> String {
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-    if names.is_empty() {
-        String::new()
-    } else {
-        format!("; there is {}", names.join(", "))
-    }
+    if names.is_empty() { String::new() } else { format!("; there is {}", names.join(", ")) }
 }

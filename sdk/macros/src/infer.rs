@@ -62,10 +62,7 @@ pub(crate) fn infer(model: &Model, entry: &Entry) -> Result<Inferred> {
     let value = walk.block(&function.body)?;
     walk.release(value, span)?;
     let templates = walk.found.pop().unwrap_or_default();
-    Ok(Inferred {
-        templates,
-        checks: walk.checks,
-    })
+    Ok(Inferred { templates, checks: walk.checks })
 }
 
 /// What the walk knows of an expression.
@@ -114,13 +111,9 @@ impl Value {
                         .collect::<std::result::Result<_, _>>()?,
                 )
             }
-            (
-                Self::Cell { field, mut keys },
-                Self::Cell {
-                    field: other,
-                    keys: others,
-                },
-            ) if field == other => {
+            (Self::Cell { field, mut keys }, Self::Cell { field: other, keys: others })
+                if field == other =>
+            {
                 for other in others {
                     if !keys.contains(&other) {
                         keys.push(other);
@@ -206,11 +199,7 @@ impl Walk<'_> {
         match pat {
             Pat::Ident(ident) => {
                 let mutable = ident.mutability.is_some() && !value.is_storage();
-                let bound = if mutable {
-                    Value::Opaque
-                } else {
-                    value.clone()
-                };
+                let bound = if mutable { Value::Opaque } else { value.clone() };
                 self.scope.push((ident.ident.to_string(), bound));
                 if let Some((_, inner)) = &ident.subpat {
                     self.bind(inner, value)?;
@@ -226,10 +215,7 @@ impl Walk<'_> {
             }
             Pat::Wild(_) | Pat::Rest(_) => Ok(()),
             Pat::Tuple(tuple) => {
-                let rest = tuple
-                    .elems
-                    .iter()
-                    .position(|elem| matches!(elem, Pat::Rest(_)));
+                let rest = tuple.elems.iter().position(|elem| matches!(elem, Pat::Rest(_)));
                 for (index, elem) in tuple.elems.iter().enumerate() {
                     // After `..`, places count from an end that is not in sight.
                     let part = match rest {
@@ -274,9 +260,7 @@ impl Walk<'_> {
             }
             Value::Tuple(values) => {
                 let index: Option<usize> = name.parse().ok();
-                index
-                    .and_then(|index| values.get(index).cloned())
-                    .unwrap_or(Value::Opaque)
+                index.and_then(|index| values.get(index).cloned()).unwrap_or(Value::Opaque)
             }
             _ => Value::Opaque,
         }
@@ -301,10 +285,7 @@ impl Walk<'_> {
             }
             _ => "a storage cell".into(),
         };
-        Err(Error::new(
-            span,
-            format!("cannot follow where {what} goes from here; {DECLARE}"),
-        ))
+        Err(Error::new(span, format!("cannot follow where {what} goes from here; {DECLARE}")))
     }
 
     fn lost(&self, value: Value, span: Span) -> Result<Value> {
@@ -418,10 +399,7 @@ impl Walk<'_> {
 
     fn path(&self, path: &syn::Path) -> Value {
         let Some(name) = path.get_ident() else {
-            let constant = path
-                .segments
-                .last()
-                .is_some_and(|last| is_constant_name(&last.ident));
+            let constant = path.segments.last().is_some_and(|last| is_constant_name(&last.ident));
             return if constant {
                 Value::known(Known::Constant(quote!(#path)))
             } else {
@@ -455,10 +433,7 @@ impl Walk<'_> {
                 // A field that is not there is the compiler's to report.
                 None => Value::Opaque,
                 Some(index) if self.model.fields[index].key.is_some() => Value::Map(index),
-                Some(field) => Value::Cell {
-                    field,
-                    keys: vec![vec![]],
-                },
+                Some(field) => Value::Cell { field, keys: vec![vec![]] },
             },
             (Value::Immutables, Member::Named(name)) => match self.model.immutable(name) {
                 None => Value::Opaque,
@@ -653,11 +628,7 @@ impl Walk<'_> {
             let Some(param) = function.params.get(index) else {
                 continue;
             };
-            let value = if param.mutable && !value.is_storage() {
-                Value::Opaque
-            } else {
-                value
-            };
+            let value = if param.mutable && !value.is_storage() { Value::Opaque } else { value };
             scope.push((param.name.to_string(), value));
         }
         let outer_scope = std::mem::replace(&mut self.scope, scope);
@@ -725,20 +696,13 @@ impl Walk<'_> {
             Some(known @ Known::Path { root, .. }) if !matches!(root, Root::Immutable(_)) => {
                 let number = self.lists.len();
                 self.lists.push(known.clone());
-                self.bind(
-                    &looped.pat,
-                    Value::known(Known::root(Root::Element(number))),
-                )?;
+                self.bind(&looped.pat, Value::known(Known::root(Root::Element(number))))?;
                 self.found.push(vec![]);
                 let result = self.block(&looped.body);
                 let body = self.found.pop().unwrap_or_default();
                 result?;
                 if !body.is_empty() {
-                    self.find(Template::ForEach {
-                        list: known,
-                        number,
-                        body,
-                    });
+                    self.find(Template::ForEach { list: known, number, body });
                 }
             }
             _ => {
@@ -755,10 +719,9 @@ impl Walk<'_> {
         let args = mac.parse_body_with(Punctuated::<Expr, Token![,]>::parse_terminated);
         match args {
             Ok(args) => self.all_used(&args).map(|_| ()),
-            Err(_) if mentions_self(mac.tokens.clone()) => Err(Error::new_spanned(
-                mac,
-                format!("cannot see into this macro; {DECLARE}"),
-            )),
+            Err(_) if mentions_self(mac.tokens.clone()) => {
+                Err(Error::new_spanned(mac, format!("cannot see into this macro; {DECLARE}")))
+            }
             Err(_) => Ok(()),
         }
     }
@@ -780,9 +743,9 @@ impl Walk<'_> {
         let parts: Vec<Value> = match value {
             Value::Tuple(values) => values,
             value if count == 1 => vec![value],
-            value => (0..count)
-                .map(|index| self.field_of(value.clone(), &index.to_string()))
-                .collect(),
+            value => {
+                (0..count).map(|index| self.field_of(value.clone(), &index.to_string())).collect()
+            }
         };
         if parts.len() != count {
             return Err(unknown());
@@ -799,10 +762,8 @@ impl Walk<'_> {
     }
 
     fn find(&mut self, template: Template) {
-        let list = self
-            .found
-            .last_mut()
-            .expect("the method's own list is never popped during the walk");
+        let list =
+            self.found.last_mut().expect("the method's own list is never popped during the walk");
         merge(list, template);
     }
 }

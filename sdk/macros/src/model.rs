@@ -74,9 +74,7 @@ impl Model {
 
     pub(crate) fn immutable(&self, name: &Ident) -> Option<usize> {
         let fields = self.immutables.as_ref()?.fields.iter();
-        fields
-            .into_iter()
-            .position(|field| field.ident.as_ref() == Some(name))
+        fields.into_iter().position(|field| field.ident.as_ref() == Some(name))
     }
 
     pub(crate) fn immutable_field(&self, index: usize) -> Option<&syn::Field> {
@@ -181,10 +179,7 @@ fn take_role(attrs: &mut Vec<Attribute>) -> Result<Option<Role>> {
             }
             Some(name) => {
                 attr.meta.require_path_only()?;
-                role = Some(Role {
-                    name: name.into(),
-                    span: attr.span(),
-                });
+                role = Some(Role { name: name.into(), span: attr.span() });
             }
         }
     }
@@ -194,10 +189,7 @@ fn take_role(attrs: &mut Vec<Attribute>) -> Result<Option<Role>> {
 
 fn set_once<T>(place: &mut Option<T>, item: T, role: &Role) -> Result<()> {
     if place.is_some() {
-        return Err(Error::new(
-            role.span,
-            format!("a contract has one `#[{}]`", role.name),
-        ));
+        return Err(Error::new(role.span, format!("a contract has one `#[{}]`", role.name)));
     }
     *place = Some(item);
     Ok(())
@@ -207,10 +199,7 @@ const METHOD_ATTRIBUTES: [&str; 4] = ["init", "call", "view", "access"];
 
 fn refuse_method_attributes(attrs: &[Attribute]) -> Result<()> {
     for attr in attrs {
-        if let Some(name) = METHOD_ATTRIBUTES
-            .into_iter()
-            .find(|name| attr.path().is_ident(name))
-        {
+        if let Some(name) = METHOD_ATTRIBUTES.into_iter().find(|name| attr.path().is_ident(name)) {
             return Err(Error::new_spanned(
                 attr,
                 format!("`#[{name}]` belongs on a method of the `#[storage]` struct"),
@@ -252,24 +241,15 @@ fn parse_storage(storage: &ItemStruct) -> Result<Vec<StorageField>> {
                 ));
             }
             let (key, counter) = shape_of(&field.ty)?;
-            Ok(StorageField {
-                name,
-                ty: field.ty.clone(),
-                key,
-                counter,
-            })
+            Ok(StorageField { name, ty: field.ty.clone(), key, counter })
         })
         .collect()
 }
 
 /// The key of a map, and whether the values are counters.
 fn shape_of(ty: &Type) -> Result<(Option<Vec<Type>>, bool)> {
-    let unknown = || {
-        Error::new_spanned(
-            ty,
-            "a storage field is an `Item<T>`, a `Counter` or a `Map<K, C>`",
-        )
-    };
+    let unknown =
+        || Error::new_spanned(ty, "a storage field is an `Item<T>`, a `Counter` or a `Map<K, C>`");
     let Type::Path(path) = ty else {
         return Err(unknown());
     };
@@ -353,13 +333,7 @@ fn parse_function(
         }
         if receiver {
             let params = parse_params(function, false)?;
-            functions.insert(
-                name.to_string(),
-                Function {
-                    params,
-                    body: function.block.clone(),
-                },
-            );
+            functions.insert(name.to_string(), Function { params, body: function.block.clone() });
         }
         return Ok(());
     };
@@ -383,10 +357,7 @@ fn parse_function(
         return Err(Error::new_spanned(mutability, "a view takes `&self`"));
     }
     if (kind == Kind::Init) != (name == "init") {
-        return Err(Error::new_spanned(
-            &name,
-            "`#[init]` and the name `init` belong together",
-        ));
+        return Err(Error::new_spanned(&name, "`#[init]` and the name `init` belong together"));
     }
     let reserved = ["memory", "memcpy", "memmove", "memset", "memcmp", "bcmp"];
     if reserved.contains(&name.to_string().as_str()) || name.to_string().starts_with("__") {
@@ -402,19 +373,9 @@ fn parse_function(
     };
     functions.insert(
         name.to_string(),
-        Function {
-            params: params.clone(),
-            body: function.block.clone(),
-        },
+        Function { params: params.clone(), body: function.block.clone() },
     );
-    entries.push(Entry {
-        name,
-        kind,
-        reentrant,
-        params,
-        returns,
-        access,
-    });
+    entries.push(Entry { name, kind, reentrant, params, returns, access });
     Ok(())
 }
 
@@ -456,11 +417,7 @@ fn parse_params(function: &ImplItemFn, entry: bool) -> Result<Vec<Param>> {
                 "an entry point owns its arguments: nobody else holds what they would refer to",
             ));
         }
-        params.push(Param {
-            name,
-            mutable,
-            ty: (*param.ty).clone(),
-        });
+        params.push(Param { name, mutable, ty: (*param.ty).clone() });
     }
     if entry && params.len() > PARAMS_MAX {
         return Err(Error::new_spanned(

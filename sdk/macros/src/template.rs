@@ -81,32 +81,17 @@ impl Known {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Template {
-    Key {
-        mode: Mode,
-        field: usize,
-        parts: Vec<Known>,
-    },
-    ForEach {
-        list: Known,
-        number: usize,
-        body: Vec<Template>,
-    },
-    Call {
-        contract: Known,
-        method: String,
-        args: Vec<Option<Known>>,
-    },
+    Key { mode: Mode, field: usize, parts: Vec<Known> },
+    ForEach { list: Known, number: usize, body: Vec<Template> },
+    Call { contract: Known, method: String, args: Vec<Option<Known>> },
 }
 
 /// Adds `template` to `list`, merging it with one for the same key.
 pub(crate) fn merge(list: &mut Vec<Template>, template: Template) {
     if let Template::Key { mode, field, parts } = &template {
         for present in list.iter_mut() {
-            if let Template::Key {
-                mode: present_mode,
-                field: present_field,
-                parts: present_parts,
-            } = present
+            if let Template::Key { mode: present_mode, field: present_field, parts: present_parts } =
+                present
                 && present_field == field
                 && present_parts == parts
             {
@@ -122,10 +107,8 @@ pub(crate) fn merge(list: &mut Vec<Template>, template: Template) {
 
 /// The list as an expression of type `&[AccessTemplate]`, for a constant.
 pub(crate) fn list_tokens(list: &[Template], loops: &mut Vec<usize>) -> TokenStream {
-    let entries: Vec<TokenStream> = list
-        .iter()
-        .map(|template| template_tokens(template, loops))
-        .collect();
+    let entries: Vec<TokenStream> =
+        list.iter().map(|template| template_tokens(template, loops)).collect();
     quote!(&[#(#entries),*])
 }
 
@@ -157,11 +140,7 @@ fn template_tokens(template: &Template, loops: &mut Vec<usize>) -> TokenStream {
                 }
             }
         }
-        Template::Call {
-            contract,
-            method,
-            args,
-        } => {
+        Template::Call { contract, method, args } => {
             let contract = contract.tokens(loops);
             let args: Vec<_> = args
                 .iter()
@@ -261,9 +240,7 @@ impl Known {
 pub(crate) fn is_constant_name(name: &Ident) -> bool {
     let text = name.to_string();
     text.chars().any(|c| c.is_ascii_uppercase())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+        && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
 
 /// A literal as a known value.

@@ -43,14 +43,7 @@ fn impls(input: &DeriveInput, key: bool) -> Result<TokenStream> {
             ));
         }
     };
-    let Shape {
-        ty,
-        size_min,
-        size_max,
-        encode,
-        decode,
-        push,
-    } = shape;
+    let Shape { ty, size_min, size_max, encode, decode, push } = shape;
     let name = &input.ident;
     let key_part = key.then(|| {
         quote! {
@@ -167,10 +160,7 @@ fn of_struct(name: &Ident, fields: &Fields) -> Shape {
 
 fn of_enum(name: &Ident, data: &syn::DataEnum) -> Result<Shape> {
     if data.variants.is_empty() || data.variants.len() > 256 {
-        return Err(Error::new(
-            name.span(),
-            "an enum of a contract has 1 to 256 variants",
-        ));
+        return Err(Error::new(name.span(), "an enum of a contract has 1 to 256 variants"));
     }
     let mut entries = Vec::new();
     let mut encode = Vec::new();
@@ -220,14 +210,8 @@ fn of_enum(name: &Ident, data: &syn::DataEnum) -> Result<Shape> {
         decode.push(quote!(#index => Self::#ident #decoded));
     }
     let text = name.to_string();
-    let mins = data
-        .variants
-        .iter()
-        .map(|variant| size_min(&variant.fields));
-    let maxes = data
-        .variants
-        .iter()
-        .map(|variant| size_max(&variant.fields));
+    let mins = data.variants.iter().map(|variant| size_min(&variant.fields));
+    let maxes = data.variants.iter().map(|variant| size_max(&variant.fields));
     Ok(Shape {
         ty: quote! {
             ::tollway_sdk::host_api::Type::Enum {

@@ -27,9 +27,7 @@ struct Heap {
 }
 
 #[global_allocator]
-static HEAP: Heap = Heap {
-    next: AtomicUsize::new(0),
-};
+static HEAP: Heap = Heap { next: AtomicUsize::new(0) };
 
 impl Heap {
     fn next(&self) -> usize {

@@ -61,10 +61,7 @@ impl<const N: usize> Buffer<N> {
     /// An empty one.
     #[inline(always)]
     pub const fn new() -> Self {
-        Self {
-            bytes: [MaybeUninit::uninit(); N],
-            length: 0,
-        }
+        Self { bytes: [MaybeUninit::uninit(); N], length: 0 }
     }
 
     /// Appends `bytes`.
@@ -72,9 +69,7 @@ impl<const N: usize> Buffer<N> {
     pub fn push(&mut self, bytes: &[u8]) {
         // A slice index out of range would pull the formatting of its message into the Wasm.
         let end = self.length.saturating_add(bytes.len());
-        let Some(place) = self.bytes.get_mut(self.length..end) else {
-            trap()
-        };
+        let Some(place) = self.bytes.get_mut(self.length..end) else { trap() };
         place.write_copy_of_slice(bytes);
         self.length = end;
     }
@@ -142,16 +137,8 @@ macro_rules! number_from {
     };
 }
 number_from!(height, u64, "The height of the block.");
-number_from!(
-    time_ms,
-    u64,
-    "The block's time in milliseconds since the Unix epoch."
-);
-number_from!(
-    call_index,
-    u32,
-    "The position of the top-level call in its block."
-);
+number_from!(time_ms, u64, "The block's time in milliseconds since the Unix epoch.");
+number_from!(call_index, u32, "The position of the top-level call in its block.");
 number_from!(gas_left, u64, "The gas that this call has left.");
 
 /// The arguments, `length` bytes as the entry point was told, in `out`. `Err` with that length if
@@ -213,12 +200,7 @@ pub fn read_vec(key: &[u8], length: usize) -> alloc::vec::Vec<u8> {
     let mut out = alloc::vec::Vec::with_capacity(length);
     // SAFETY: `key` is readable for its length; the host writes at most `length` bytes to `out`.
     let written = unsafe {
-        import::read(
-            at(key),
-            key.len() as u32,
-            at_mut(out.spare_capacity_mut()),
-            length as u32,
-        )
+        import::read(at(key), key.len() as u32, at_mut(out.spare_capacity_mut()), length as u32)
     };
     set_written(&mut out, written, length);
     out
@@ -249,14 +231,7 @@ pub fn remove(key: &[u8]) {
 #[inline(always)]
 pub fn add(key: &[u8], amount: u128) {
     // SAFETY: `key` is readable for its length.
-    unsafe {
-        import::add(
-            at(key),
-            key.len() as u32,
-            amount as u64,
-            (amount >> 64) as u64,
-        )
-    }
+    unsafe { import::add(at(key), key.len() as u32, amount as u64, (amount >> 64) as u64) }
 }
 
 /// Emits event number `event`.
