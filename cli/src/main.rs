@@ -1,1 +1,49 @@
-fn main(){}
+//! The `tollway` command: arguments, printing, and nothing that a host chain would need.
+//!
+//! ```text
+//! args ──▶ commands ──▶ source      where contracts and blocks come from
+//!              │        scenario    a block in a file
+//!              │
+//!              ├──▶ inspect         what a contract declares, and who waits for whom
+//!              ├──▶ report          a plan or a run, as tables
+//!              ├──▶ chrome          …as a Chrome trace
+//!              └──▶ picture         …as SVG or HTML
+//! ```
+//!
+//! Output for people goes through tables; `--json` prints JSON lines and nothing else on stdout.
+//! Exit codes: 0 all went well, 1 something is wrong with the input or the result, 2 the command
+//! line is wrong.
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+
+mod scenario;
+mod source;
+
+mod chrome;
+mod graph;
+mod inspect;
+mod picture;
+mod reference;
+mod report;
+
+mod format;
+mod output;
+mod table;
+
+#[cfg(test)]
+mod fixture;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match commands::run(args::Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

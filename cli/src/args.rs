@@ -1,0 +1,311 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Run blocks of contract calls in parallel lanes, with the very result of running them one by
+/// one, and see why they wait.
+#[derive(Debug, Parser)]
+#[command(name = "tollway", version, max_term_width = 100, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run an exchange at four levels of contention, and draw what happened
+    Demo(DemoArgs),
+    /// Show a contract: methods, the keys they touch, and which calls wait for each other
+    #[command(after_help = INSPECT_EXAMPLES)]
+    Inspect(InspectArgs),
+    /// Say how parallel a block is: chains, hot keys, speed-ups possible
+    #[command(after_help = PLAN_EXAMPLES)]
+    Plan(PlanArgs),
+    /// Run a block and show its lanes: as table, JSON, Chrome trace, SVG or HTML
+    #[command(after_help = TRACE_EXAMPLES)]
+    Trace(TraceArgs),
+    /// Run recorded blocks of a real chain, and hold the result against the oracle
+    #[command(subcommand)]
+    Replay(ReplayCommand),
+    /// Measure a workload
+    #[command(subcommand)]
+    Bench(BenchCommand),
+    /// Write the sample contracts as Wasm files
+    Samples {
+        /// The folder to write to; made if it is missing
+        dir: PathBuf,
+    },
+    /// Print the reference page of the host functions, in Markdown
+    Reference,
+}
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  tollway inspect target/my_contract.wasm
+  tollway inspect token                  a sample: token, pair, dex or synthetic
+  tollway inspect pair --with token      look into the contracts that it calls, too
+  tollway inspect token --json | jq '.methods[].access'";
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  tollway plan --workload swaps --dist zipf64
+  tollway plan --block block.json
+  tollway plan --access data/mainnet --number 12300570 --rule credit --json";
+
+const TRACE_EXAMPLES: &str = "\
+Examples:
+  tollway trace --workload swaps --dist hot --html hot.html
+  tollway trace --workload swaps --dist zipf64 --calls 60 --svg lanes.svg
+  tollway trace --block block.json --threads 4
+  tollway trace --access data/mainnet --number 12300570 --chrome trace.json
+                                         (open it in ui.perfetto.dev)";
+
+/// What `tollway demo` takes.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Where the pictures go
+    #[arg(long, value_name = "DIR", default_value = "out/demo")]
+    pub(crate) out: PathBuf,
+    /// Smaller blocks and fewer of them: a smoke test
+    #[arg(long)]
+    pub(crate) quick: bool,
+}
+
+/// What `tollway inspect` takes.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// A Wasm file, or the name of a sample contract
+    pub(crate) contract: String,
+    /// A contract that it may call: a Wasm file or a sample; may be given more than once
+    #[arg(long = "with", value_name = "CONTRACT")]
+    pub(crate) with: Vec<String>,
+    /// Print JSON for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which block to look at: one of three kinds.
+#[derive(Debug, Args)]
+pub(crate) struct BlockArgs {
+    /// A generated block
+    #[arg(long, value_enum, group = "block source", required_unless_present_any = ["access", "block"])]
+    pub(crate) workload: Option<WorkloadName>,
+    /// A recorded block: the folder with keys.csv.gz, access.csv.gz and txs.csv.gz
+    #[arg(long, value_name = "DIR", group = "block source", requires = "number")]
+    pub(crate) access: Option<PathBuf>,
+    /// A block in a JSON file; see `docs/scenario.md`
+    #[arg(long, value_name = "FILE", group = "block source")]
+    pub(crate) block: Option<PathBuf>,
+    /// How contended the generated block is
+    #[arg(long, value_enum, default_value = "zipf64", conflicts_with_all = ["access", "block"])]
+    pub(crate) dist: Dist,
+    /// One contract, or pools that call token contracts
+    #[arg(long, value_enum, default_value = "monolith", conflicts_with_all = ["access", "block"])]
+    pub(crate) variant: Variant,
+    /// Calls of the generated block
+    #[arg(long, value_name = "N", default_value_t = 1_000, conflicts_with_all = ["access", "block"],
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) calls: u32,
+    /// The number of the recorded block
+    #[arg(long, value_name = "N", conflicts_with_all = ["workload", "block"])]
+    pub(crate) number: Option<u64>,
+    /// Which recorded accesses commute
+    #[arg(long, value_enum, default_value = "credit", conflicts_with_all = ["workload", "block"])]
+    pub(crate) rule: RuleName,
+}
+
+/// What `tollway plan` takes.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) block: BlockArgs,
+    /// Print JSON for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `tollway trace` takes.
+#[derive(Debug, Args)]
+pub(crate) struct TraceArgs {
+    #[command(flatten)]
+    pub(crate) block: BlockArgs,
+    #[command(flatten)]
+    pub(crate) threads: ThreadsArg,
+    /// Print the whole trace as JSON for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write a trace for ui.perfetto.dev or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chrome: Option<PathBuf>,
+    /// Write a picture
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    /// Write a page with the picture, which tells about the call under the pointer
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+/// How many worker threads.
+#[derive(Debug, Args)]
+pub(crate) struct ThreadsArg {
+    /// Worker threads [default: as many as the machine has]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<usize>,
+}
+
+impl ThreadsArg {
+    /// The number asked for, or that of the machine.
+    pub(crate) fn get(&self) -> usize {
+        let machine = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.unwrap_or_else(machine)
+    }
+}
+
+/// The most worker threads that the command takes.
+const THREADS_MAX: usize = 256;
+
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if (1..=THREADS_MAX).contains(&number) => Ok(number),
+        _ => Err(format!("expected a number from 1 to {THREADS_MAX}")),
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReplayCommand {
+    /// Run real exchange swaps and compare amounts and reserves to the unit
+    #[command(
+        after_help = "Example:\n  tollway replay swaps data/mainnet/v2_swaps.csv --threads 2"
+    )]
+    Swaps {
+        /// The swaps, with the columns of data/mainnet/v2_swaps.csv
+        file: PathBuf,
+        #[command(flatten)]
+        threads: ThreadsArg,
+        /// Print JSON for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run the conflict pattern of real blocks, every call burning the gas it really used
+    #[command(after_help = "Example:\n  tollway replay access data/mainnet --rule credit")]
+    Access {
+        /// The folder with keys.csv.gz, access.csv.gz and txs.csv.gz
+        dir: PathBuf,
+        #[command(flatten)]
+        threads: ThreadsArg,
+        /// Which accesses commute
+        #[arg(long, value_enum, default_value = "all")]
+        rule: RuleName,
+        /// Print a JSON line a block for programs
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Time blocks of 10,000 generated swaps, and check the final state by checksum
+    #[command(
+        after_help = "Example:\n  tollway bench swaps --dist disjoint --variant monolith --threads 1,2 --blocks 7"
+    )]
+    Swaps {
+        /// How contended the swaps are
+        #[arg(long, value_enum)]
+        dist: Dist,
+        /// One contract, or pools that call token contracts
+        #[arg(long, value_enum)]
+        variant: Variant,
+        /// Worker threads, one row for each number
+        #[arg(long, value_name = "N,N,…", value_delimiter = ',', default_value = "1,2", value_parser = threads)]
+        threads: Vec<usize>,
+        /// Blocks to time, after one for warm-up
+        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        blocks: u32,
+        /// Print a JSON line a row for programs
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// A generator of blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WorkloadName {
+    /// Swaps of an exchange
+    Swaps,
+}
+
+/// How contended generated swaps are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Dist {
+    /// Every swap has a pool and a trader of its own
+    Disjoint,
+    /// 1,024 pools, some far more popular than others
+    Zipf1024,
+    /// 64 pools, some far more popular than others
+    Zipf64,
+    /// One pool
+    Hot,
+}
+
+/// How the exchange is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Variant {
+    /// One contract holds all pools and balances
+    Monolith,
+    /// A contract for each pool, which calls two token contracts
+    Composed,
+}
+
+/// Which recorded accesses commute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RuleName {
+    /// None: whatever changes a key is a write
+    All,
+    /// The same, without the fee account
+    Nofee,
+    /// Credits and fees are adds
+    Credit,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    fn parse(line: &str) -> Result<Cli, clap::error::ErrorKind> {
+        Cli::try_parse_from(line.split(' ')).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn a_block_comes_from_one_place() {
+        use clap::error::ErrorKind::{ArgumentConflict, MissingRequiredArgument};
+        assert!(parse("tollway plan --workload swaps").is_ok());
+        assert!(parse("tollway plan --block b.json").is_ok());
+        assert!(parse("tollway plan --access d --number 7").is_ok());
+        assert_eq!(parse("tollway plan").err(), Some(MissingRequiredArgument));
+        assert_eq!(parse("tollway plan --access d").err(), Some(MissingRequiredArgument));
+        assert_eq!(parse("tollway plan --block b --workload swaps").err(), Some(ArgumentConflict));
+        assert_eq!(parse("tollway plan --block b --dist hot").err(), Some(ArgumentConflict));
+    }
+
+    #[test]
+    fn thread_counts_are_bounded() {
+        let threads = |list: &str| {
+            parse(&format!("tollway bench swaps --dist hot --variant monolith --threads {list}"))
+        };
+        assert!(threads("1,2,256").is_ok());
+        for wrong in ["0", "1,", "257", "x", "1,,2"] {
+            assert_eq!(
+                threads(wrong).err(),
+                Some(clap::error::ErrorKind::ValueValidation),
+                "{wrong}"
+            );
+        }
+    }
+}

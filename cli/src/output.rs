@@ -1,0 +1,32 @@
+//! Writes what the command has to say.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+/// Writes a text and a line end to stdout. A reader that has seen enough, such as `head`, is no
+/// error.
+pub(crate) fn print(text: &str) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        other => other.context("cannot write to stdout"),
+    }
+}
+
+/// Writes one JSON document as one line.
+pub(crate) fn print_json(document: &Value) -> Result<()> {
+    print(&document.to_string())
+}
+
+/// Writes a file, with the folders on its way, and says so on stderr.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    eprintln!("wrote {}", path.display());
+    Ok(())
+}

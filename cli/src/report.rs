@@ -1,0 +1,257 @@
+//! A plan or a run as tables, for people.
+
+use crate::format::{count, duration, factor, fit, short_key, thousands};
+use crate::picture::{Run, words_of};
+use crate::table::{aligned, indented};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use tollway::{BlockTrace, CallTrace, HotKey, PlanSummary};
+
+const KEYS_SHOWN_MAX: usize = 12;
+const LANES_SHOWN_MAX: usize = 10;
+const NAME_CHARS_MAX: usize = 48;
+
+/// What the plan of a block allows.
+pub(crate) fn plan(trace: &BlockTrace) -> String {
+    let plan = &trace.plan;
+    let mut parts = vec![facts(plan), speedups(plan)];
+    parts.push(hot_keys(&trace.hot_keys));
+    joined(parts)
+}
+
+/// What happened in a run.
+pub(crate) fn run(run: &Run<'_>) -> String {
+    let trace = run.trace;
+    let words = words_of(run);
+    joined(vec![
+        format!("{}\n{}\n{}", words.title, words.headline, words.verdict),
+        facts(&trace.plan),
+        outcomes(&trace.calls),
+        phases(trace),
+        workers(trace),
+        lanes(&trace.calls),
+        speedups(&trace.plan),
+        hot_keys(&trace.hot_keys),
+    ])
+}
+
+/// The summary of a plan for programs; the last speed-up is that without a limit.
+pub(crate) fn plan_json(plan: &PlanSummary) -> Value {
+    let mut speedups = serde_json::Map::new();
+    for (name, speedup) in named_speedups(plan) {
+        speedups.insert(name, json!(speedup));
+    }
+    json!({
+        "calls": plan.calls,
+        "undeclared": plan.undeclared,
+        "accesses": plan.accesses,
+        "keys": plan.keys,
+        "edges": plan.edges,
+        "critical_path_calls": plan.critical_path_calls,
+        "critical_path_gas": plan.critical_path_gas,
+        "gas_total": plan.gas_total,
+        "ideal_speedup": speedups,
+    })
+}
+
+fn joined(parts: Vec<String>) -> String {
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+}
+
+fn named_speedups(plan: &PlanSummary) -> Vec<(String, f64)> {
+    let last = plan.speedup_gas.len().saturating_sub(1);
+    let name = |index: usize, workers: u32| {
+        if index == last { "inf".to_owned() } else { workers.to_string() }
+    };
+    let named = plan.speedup_gas.iter().enumerate();
+    named.map(|(index, (workers, speedup))| (name(index, *workers), *speedup)).collect()
+}
+
+fn facts(plan: &PlanSummary) -> String {
+    let undeclared = match plan.undeclared {
+        0 => String::new(),
+        many => format!(", {} without a declaration, which run in repair", thousands(many.into())),
+    };
+    format!(
+        "{}{undeclared}\n{} of {}, {} between calls\nlongest chain: {}, one after another",
+        count(plan.calls.into(), "call"),
+        count(plan.accesses, "use"),
+        count(plan.keys, "key"),
+        count(plan.edges, "wait"),
+        count(plan.critical_path_calls.into(), "call"),
+    )
+}
+
+fn speedups(plan: &PlanSummary) -> String {
+    let rows = named_speedups(plan).into_iter().map(|(name, speedup)| {
+        let name = if name == "inf" { "no limit".to_owned() } else { name };
+        [name, format!("{}×", factor(speedup))]
+    });
+    aligned(["workers", "speed-up possible"], &[0, 1], rows)
+}
+
+fn hot_keys(keys: &[HotKey]) -> String {
+    let number = |number: u32| thousands(number.into());
+    let rows = keys.iter().take(KEYS_SHOWN_MAX).map(|key| {
+        let name = fit(&short_key(&key.name), NAME_CHARS_MAX);
+        let [calls, writers, readers, adders] =
+            [key.calls, key.writers, key.readers, key.adders].map(number);
+        [name, number(key.chain), number(key.waits), calls, writers, readers, adders]
+    });
+    let table = aligned(
+        ["hot key", "calls in a row", "waits", "calls", "write", "read", "add"],
+        &[1, 2, 3, 4, 5, 6],
+        rows,
+    );
+    match keys.len() {
+        0 => "no hot key: no call waits for another one".to_owned(),
+        ..=KEYS_SHOWN_MAX => table,
+        many => format!("{table}\nand {} more", many - KEYS_SHOWN_MAX),
+    }
+}
+
+fn outcomes(calls: &[CallTrace]) -> String {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for call in calls {
+        *counts.entry(call.outcome).or_default() += 1;
+        *counts.entry("missed a declaration").or_default() += u64::from(call.missed);
+        *counts.entry("ran again in repair").or_default() += u64::from(call.repaired);
+    }
+    let counts = counts.iter().filter(|(_, count)| **count > 0);
+    let texts: Vec<_> =
+        counts.map(|(name, count)| format!("{} {name}", thousands(*count))).collect();
+    let gas: u64 = calls.iter().map(|call| call.gas).sum();
+    format!("{}; {} gas", texts.join(", "), thousands(gas))
+}
+
+fn phases(trace: &BlockTrace) -> String {
+    let rows = trace.phases.iter().map(|phase| {
+        [phase.name.to_owned(), duration(phase.end_ns.saturating_sub(phase.start_ns))]
+    });
+    aligned(["phase", "time"], &[1], rows)
+}
+
+/// A worker's or a lane's calls, summed up.
+#[derive(Default)]
+struct Sum {
+    worker: u32,
+    calls: u64,
+    lanes: u64,
+    busy_ns: u64,
+    start_ns: u64,
+    end_ns: u64,
+    gas: u64,
+}
+
+impl Sum {
+    fn add(&mut self, call: &CallTrace) {
+        self.start_ns =
+            if self.calls == 0 { call.start_ns } else { self.start_ns.min(call.start_ns) };
+        self.worker = call.worker;
+        self.calls += 1;
+        self.busy_ns += call.end_ns - call.start_ns;
+        self.end_ns = self.end_ns.max(call.end_ns);
+        self.gas += call.gas;
+    }
+}
+
+fn lane_sums(calls: &[CallTrace]) -> BTreeMap<(u32, u32), Sum> {
+    let mut lanes: BTreeMap<(u32, u32), Sum> = BTreeMap::new();
+    for call in calls.iter().filter(|call| call.end_ns > call.start_ns) {
+        lanes.entry((call.worker, call.lane)).or_default().add(call);
+    }
+    lanes
+}
+
+fn workers(trace: &BlockTrace) -> String {
+    let mut workers: BTreeMap<u32, Sum> = BTreeMap::new();
+    for ((worker, _), lane) in lane_sums(&trace.calls) {
+        let sum = workers.entry(worker).or_default();
+        sum.calls += lane.calls;
+        sum.lanes += 1;
+        sum.busy_ns += lane.busy_ns;
+    }
+    let execute = trace.phases.iter().find(|phase| phase.name == "execute");
+    let wall = execute.map_or(1, |phase| phase.end_ns.saturating_sub(phase.start_ns).max(1));
+    let rows = workers.into_iter().map(|(worker, sum)| {
+        let busy = (sum.busy_ns as f64 / wall as f64 * 100.0).min(100.0);
+        [worker.to_string(), format!("{busy:.0} %"), thousands(sum.calls), thousands(sum.lanes)]
+    });
+    aligned(["worker", "busy", "calls", "lanes"], &[0, 1, 2, 3], rows)
+}
+
+fn lanes(calls: &[CallTrace]) -> String {
+    let mut lanes: Vec<_> = lane_sums(calls).into_iter().collect();
+    let count = lanes.len();
+    lanes.sort_by_key(|((_, lane), sum)| (std::cmp::Reverse(sum.calls), *lane));
+    let rows = lanes.into_iter().take(LANES_SHOWN_MAX).map(|((_, lane), sum)| {
+        [
+            lane.to_string(),
+            sum.worker.to_string(),
+            thousands(sum.calls),
+            duration(sum.start_ns),
+            duration(sum.end_ns - sum.start_ns),
+            thousands(sum.gas),
+        ]
+    });
+    let table =
+        aligned(["lane", "worker", "calls", "start", "time", "gas"], &[0, 1, 2, 3, 4, 5], rows);
+    match count.saturating_sub(LANES_SHOWN_MAX) {
+        0 => table,
+        more => {
+            format!("{table}\n{}", indented(&format!("and {} more lanes", thousands(more as u64))))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    fn contains(text: &str, parts: &[&str]) {
+        for part in parts {
+            assert!(text.contains(part), "{part:?} is not in:\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_plan_names_chains_speedups_and_keys() {
+        let trace = fixture::run(200, 2, |index| (index % 4 == 0).then_some(3));
+        contains(
+            &plan(&trace),
+            &["200 calls\n", "longest chain: 50 calls", "no limit", "4.0×", "dex.reserves[3]"],
+        );
+        let document = plan_json(&trace.plan);
+        assert_eq!(document["critical_path_calls"], 50);
+        assert_eq!(document["ideal_speedup"]["inf"], 4.0);
+        assert_eq!(document["ideal_speedup"]["2"], 2.0);
+    }
+
+    #[test]
+    fn a_run_names_workers_and_lanes() {
+        let mut trace = fixture::run(200, 2, fixture::zipf(8));
+        trace.calls[5].outcome = "reverted";
+        trace.calls[6].repaired = true;
+        let run_of =
+            Run { title: "test".into(), trace: &trace, serial_ns: None, parallel_ns: None };
+        contains(
+            &run(&run_of),
+            &[
+                "2 workers · 200 calls",
+                "199 ok",
+                "1 reverted",
+                "1 ran again in repair",
+                "execute",
+                "busy",
+                "more lanes",
+            ],
+        );
+    }
+
+    #[test]
+    fn empty_blocks_have_no_tables() {
+        let trace = BlockTrace::default();
+        contains(&plan(&trace), &["0 calls", "no hot key"]);
+    }
+}
