@@ -86,30 +86,41 @@ pub fn div_rem(number: U256, divisor: u128) -> Option<(u128, u128)> {
     }
     // Knuth's algorithm D with one or two limbs of divisor: shifted so that its first bit is set,
     // each limb of the quotient takes one estimate and at most two corrections.
-    if high(divisor) == 0 {
-        let shift = low(divisor).leading_zeros();
-        let divisor = low(divisor) << shift;
-        // The upper part is less than the divisor, so at most one limb long even when shifted.
-        let upper = low(shift_left(number, shift).high);
-        let lower = number.low << shift;
-        let (first, rest) = div_limbs(upper, high(lower), divisor);
-        let (second, rest) = div_limbs(rest, low(lower), divisor);
+    let (d1, d0) = (high(divisor), low(divisor));
+    let (n3, n2) = (high(number.high), low(number.high));
+    let (n1, n0) = (high(number.low), low(number.low));
+    if d1 == 0 {
+        // The upper half is less than the divisor, so that it is one limb long, shifted or not.
+        let shift = d0.leading_zeros();
+        let divisor = d0 << shift;
+        let upper = shift_left(n2, n1, shift);
+        let (first, rest) = div_limbs(upper, shift_left(n1, n0, shift), divisor);
+        let (second, rest) = div_limbs(rest, n0 << shift, divisor);
         return Some((join(first, second), (rest >> shift) as u128));
     }
-    let shift = high(divisor).leading_zeros();
-    let divisor = divisor << shift;
-    let number = shift_left(number, shift);
-    let (first, rest) = div_step(number.high, high(number.low), divisor);
-    let (second, rest) = div_step(rest, low(number.low), divisor);
-    Some((join(first, second), rest >> shift))
+    let shift = d1.leading_zeros();
+    let divisor = join(shift_left(d1, d0, shift), d0 << shift);
+    let upper = join(shift_left(n3, n2, shift), shift_left(n2, n1, shift));
+    let (first, rest) = div_step(upper, shift_left(n1, n0, shift), divisor);
+    let (second, rest) = div_step(rest, n0 << shift, divisor);
+    let rest_high = high(rest) >> shift;
+    let rest_low = shift_right(high(rest), low(rest), shift);
+    Some((join(first, second), join(rest_high, rest_low)))
 }
 
-/// Shifts by less than 64 bits.
+// Shifts of 128-bit numbers are calls in Wasm; those of their limbs are not. Each is by less than
+// 64, and in two steps, because a shift by 64 is none.
+
+/// The upper limb of `high · 2⁶⁴ + low`, shifted left.
 #[inline(always)]
-fn shift_left(number: U256, shift: u32) -> U256 {
-    // In two steps, because a shift by 128 is not one.
-    let carry = (number.low >> 1) >> (127 - shift);
-    U256 { high: number.high << shift | carry, low: number.low << shift }
+fn shift_left(high: u64, low: u64, shift: u32) -> u64 {
+    high << shift | (low >> 1) >> (63 - shift)
+}
+
+/// The lower limb of `high · 2⁶⁴ + low`, shifted right.
+#[inline(always)]
+fn shift_right(high: u64, low: u64, shift: u32) -> u64 {
+    low >> shift | (high << 1) << (63 - shift)
 }
 
 /// One limb of a quotient: `(upper · 2⁶⁴ + next) / divisor`, where `upper < divisor` and the first
@@ -140,7 +151,9 @@ fn div_step(upper: u128, next: u64, divisor: u128) -> (u64, u128) {
 #[inline]
 fn div_limbs(upper: u64, lower: u64, divisor: u64) -> (u64, u64) {
     if upper == 0 {
-        return (lower / divisor, lower % divisor);
+        // The divisor's first bit is set: it goes into another limb once or not at all.
+        let quotient = u64::from(lower >= divisor);
+        return (quotient, lower.wrapping_sub(quotient.wrapping_mul(divisor)));
     }
     let (first, rest) = div_half(upper, lower >> 32, divisor);
     let (second, rest) = div_half(rest, lower & HALF, divisor);

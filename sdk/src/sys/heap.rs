@@ -11,7 +11,6 @@
 //! than the contract could use.
 
 use core::alloc::{GlobalAlloc, Layout};
-use core::ptr::null_mut;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 const PAGE_BYTES: usize = 65_536;
@@ -37,15 +36,24 @@ impl Heap {
         }
     }
 
-    /// Takes the bytes from `start` to `start + size`, if there is memory.
+    /// Takes `size` bytes at the next multiple of `align`, which is a power of two.
+    fn take_next(&self, size: usize, align: usize) -> *mut u8 {
+        let start = self.next().wrapping_add(align - 1) & align.wrapping_neg();
+        self.take(start, size)
+    }
+
+    /// Takes the bytes from `start` to `start + size`.
+    ///
+    /// Without memory for them, this traps: a null pointer would end in a trap too, but on the way
+    /// there it would format a message that nobody sees.
     fn take(&self, start: usize, size: usize) -> *mut u8 {
-        let Some(end) = start.checked_add(size) else {
-            return null_mut();
-        };
-        if end > core::arch::wasm32::memory_size(0) * PAGE_BYTES {
-            return null_mut();
+        let end = start.saturating_add(size);
+        if end > core::arch::wasm32::memory_size(0).wrapping_mul(PAGE_BYTES) {
+            super::trap()
         }
         self.next.store(end, Relaxed);
+        // SAFETY: `start` is above the stack, so not null.
+        unsafe { core::hint::assert_unchecked(start != 0) };
         start as *mut u8
     }
 }
@@ -54,30 +62,26 @@ impl Heap {
 // when that block is given back. There are no threads.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let start = self.next().next_multiple_of(layout.align());
-        self.take(start, layout.size())
+        self.take_next(layout.size(), layout.align())
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        if block as usize + layout.size() == self.next() {
+        if (block as usize).wrapping_add(layout.size()) == self.next() {
             self.next.store(block as usize, Relaxed);
         }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        if block as usize + layout.size() == self.next() {
+        if (block as usize).wrapping_add(layout.size()) == self.next() {
             return self.take(block as usize, new_size);
         }
         if new_size <= layout.size() {
             return block;
         }
-        let start = self.next().next_multiple_of(layout.align());
-        let grown = self.take(start, new_size);
-        if !grown.is_null() {
-            // SAFETY: the old block holds `layout.size()` bytes, the new one more, and they do
-            // not overlap.
-            unsafe { core::ptr::copy_nonoverlapping(block, grown, layout.size()) };
-        }
+        let grown = self.take_next(new_size, layout.align());
+        // SAFETY: the old block holds `layout.size()` bytes, the new one more, and they do not
+        // overlap.
+        unsafe { core::ptr::copy_nonoverlapping(block, grown, layout.size()) };
         grown
     }
 }
