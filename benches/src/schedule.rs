@@ -88,11 +88,7 @@ impl Graph {
         let remaining = longest_chains(&nodes, |node| node.cost);
         let calls = longest_chains(&nodes, |node| node.call.is_some().into());
         let critical_path_calls = calls.into_iter().max().unwrap_or(0) as u32;
-        Self {
-            nodes,
-            remaining,
-            critical_path_calls,
-        }
+        Self { nodes, remaining, critical_path_calls }
     }
 
     /// Calls on the longest chain.
@@ -154,11 +150,7 @@ impl Graph {
 }
 
 fn ratio(total: u64, span: u64) -> f64 {
-    if span == 0 {
-        1.0
-    } else {
-        total as f64 / span as f64
-    }
+    if span == 0 { 1.0 } else { total as f64 / span as f64 }
 }
 
 /// Each key once, with the union of its modes; in the order of keys.
@@ -199,13 +191,7 @@ impl Builder {
                 Mode::Read => {}
                 Mode::Add => self.keys.entry(*key).or_default().adds.push(node),
                 Mode::Write => {
-                    self.keys.insert(
-                        *key,
-                        Sources {
-                            settled: Some(node),
-                            adds: Vec::new(),
-                        },
-                    );
+                    self.keys.insert(*key, Sources { settled: Some(node), adds: Vec::new() });
                 }
             }
         }
@@ -229,12 +215,7 @@ impl Builder {
         for earlier in waits {
             self.nodes[*earlier as usize].dependants.push(node);
         }
-        self.nodes.push(Node {
-            call,
-            cost,
-            dependants: Vec::new(),
-            waits: waits.len() as u32,
-        });
+        self.nodes.push(Node { call, cost, dependants: Vec::new(), waits: waits.len() as u32 });
         node
     }
 }
@@ -244,11 +225,7 @@ fn longest_chains(nodes: &[Node], weight: impl Fn(&Node) -> u64) -> Vec<u64> {
     let mut chains = vec![0; nodes.len()];
     for index in (0..nodes.len()).rev() {
         let node = &nodes[index];
-        let after = node
-            .dependants
-            .iter()
-            .map(|next| chains[*next as usize])
-            .max();
+        let after = node.dependants.iter().map(|next| chains[*next as usize]).max();
         chains[index] = weight(node) + after.unwrap_or(0);
     }
     chains
@@ -266,12 +243,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(graph: &'a Graph) -> Self {
         let waits = graph.nodes.iter().map(|node| node.waits).collect();
-        let mut run = Self {
-            graph,
-            waits,
-            ready: BinaryHeap::new(),
-            running: BinaryHeap::new(),
-        };
+        let mut run = Self { graph, waits, ready: BinaryHeap::new(), running: BinaryHeap::new() };
         for node in 0..graph.nodes.len() as u32 {
             // Joins always wait for something, so these are calls.
             if graph.nodes[node as usize].waits == 0 {
@@ -283,8 +255,7 @@ impl<'a> Run<'a> {
 
     /// Nodes are numbered in block order, so the node's number breaks ties as the call's would.
     fn make_ready(&mut self, node: u32) {
-        self.ready
-            .push((self.graph.remaining[node as usize], Reverse(node)));
+        self.ready.push((self.graph.remaining[node as usize], Reverse(node)));
     }
 
     fn start_next(&mut self, now: u64) -> bool {
@@ -386,9 +357,7 @@ pub(crate) mod naive {
             };
             // Calls that cost nothing end in the same moment, but after it has begun.
             let busy = |ends: &[Option<u64>]| {
-                (0..tasks.len())
-                    .filter(|call| ends[*call].is_some_and(|end| end > now))
-                    .count()
+                (0..tasks.len()).filter(|call| ends[*call].is_some_and(|end| end > now)).count()
             };
             let ready = (0..tasks.len())
                 .filter(|call| ends[*call].is_none())
@@ -396,13 +365,7 @@ pub(crate) mod naive {
                 .max_by_key(|call| (remaining[*call], Reverse(*call)));
             match ready {
                 Some(call) if busy(&ends) < workers => ends[call] = Some(now + tasks[call].cost),
-                _ => match ends
-                    .iter()
-                    .flatten()
-                    .copied()
-                    .filter(|end| *end > now)
-                    .min()
-                {
+                _ => match ends.iter().flatten().copied().filter(|end| *end > now).min() {
                     Some(next) => now = next,
                     None => return now,
                 },
@@ -430,10 +393,7 @@ mod tests {
                 };
                 (key, mode)
             });
-            Task {
-                cost,
-                accesses: accesses.collect(),
-            }
+            Task { cost, accesses: accesses.collect() }
         };
         text.split('|').map(task).collect()
     }
@@ -442,11 +402,7 @@ mod tests {
         let graph = Graph::new(&block(text));
         let found = (graph.critical_path_calls(), graph.critical_path_cost());
         assert_eq!(found, (calls, cost), "{text}");
-        assert_eq!(
-            [1, 2].map(|workers| graph.makespan(workers)),
-            spans,
-            "{text}"
-        );
+        assert_eq!([1, 2].map(|workers| graph.makespan(workers)), spans, "{text}");
     }
 
     #[test]

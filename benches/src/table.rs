@@ -100,36 +100,20 @@ impl Table {
     /// # Errors
     /// [`TableError`] if there is no such file or its first line is another header.
     pub fn open(file: &Path, columns: &'static [&'static str]) -> Result<Self, TableError> {
-        let open = |source| TableError::Open {
-            file: file.into(),
-            source,
-        };
+        let open = |source| TableError::Open { file: file.into(), source };
         let bytes = File::open(file).map_err(open)?;
         let is_packed = file.extension().is_some_and(|extension| extension == "gz");
-        let bytes: Box<dyn Read> = if is_packed {
-            Box::new(MultiGzDecoder::new(bytes))
-        } else {
-            Box::new(bytes)
-        };
+        let bytes: Box<dyn Read> =
+            if is_packed { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
         let reader = BufReader::new(bytes);
-        let mut table = Self {
-            file: file.into(),
-            columns,
-            reader,
-            text: String::new(),
-            line: 0,
-        };
+        let mut table = Self { file: file.into(), columns, reader, text: String::new(), line: 0 };
         table.next_line()?;
         let expected = columns.join(",");
         if table.text == expected {
             return Ok(table);
         }
         let found = shortened(&table.text);
-        Err(TableError::Header {
-            file: table.file,
-            expected,
-            found,
-        })
+        Err(TableError::Header { file: table.file, expected, found })
     }
 
     /// The next line, or `None` after the last.
@@ -143,42 +127,24 @@ impl Table {
         let values: Vec<&str> = self.text.split(',').collect();
         let (line, expected, found) = (self.line, self.columns.len(), values.len());
         if expected != found {
-            return Err(TableError::Columns {
-                file: self.file.clone(),
-                line,
-                expected,
-                found,
-            });
+            return Err(TableError::Columns { file: self.file.clone(), line, expected, found });
         }
-        Ok(Some(Row {
-            file: &self.file,
-            columns: self.columns,
-            values,
-            line,
-        }))
+        Ok(Some(Row { file: &self.file, columns: self.columns, values, line }))
     }
 
     /// Reads a line into `text`, without its end. False after the last line.
     fn next_line(&mut self) -> Result<bool, TableError> {
         self.text.clear();
-        let read = match (&mut self.reader)
-            .take(LINE_BYTES_MAX)
-            .read_line(&mut self.text)
-        {
-            Ok(size) if size as u64 == LINE_BYTES_MAX => Err(io::Error::other(format!(
-                "next line is longer than {LINE_BYTES_MAX} bytes"
-            ))),
+        let read = match (&mut self.reader).take(LINE_BYTES_MAX).read_line(&mut self.text) {
+            Ok(size) if size as u64 == LINE_BYTES_MAX => {
+                Err(io::Error::other(format!("next line is longer than {LINE_BYTES_MAX} bytes")))
+            }
             read => read,
         };
         let (file, line) = (&self.file, self.line);
-        let size = read.map_err(|source| TableError::Read {
-            file: file.clone(),
-            line,
-            source,
-        })?;
+        let size = read.map_err(|source| TableError::Read { file: file.clone(), line, source })?;
         self.line += 1;
-        self.text
-            .truncate(self.text.trim_end_matches(['\r', '\n']).len());
+        self.text.truncate(self.text.trim_end_matches(['\r', '\n']).len());
         Ok(size > 0)
     }
 
@@ -220,11 +186,7 @@ impl<'a> Row<'a> {
     /// # Errors
     /// As [`Self::number`].
     pub fn optional<T: FromStr>(&self, column: &'static str) -> Result<Option<T>, TableError> {
-        if self.text(column).is_empty() {
-            Ok(None)
-        } else {
-            self.number(column).map(Some)
-        }
+        if self.text(column).is_empty() { Ok(None) } else { self.number(column).map(Some) }
     }
 
     /// The error that the column holds something else than `expected`.
@@ -309,20 +271,11 @@ pub(crate) mod tests {
     #[test]
     fn wrong_lines_are_named() {
         check(b"", "t.csv:1: expected the columns \"a,b\", found \"\"");
-        check(
-            b"a,c\n1,2\n",
-            "t.csv:1: expected the columns \"a,b\", found \"a,c\"",
-        );
+        check(b"a,c\n1,2\n", "t.csv:1: expected the columns \"a,b\", found \"a,c\"");
         check(b"a,b\n1,2\n1\n", "t.csv:3: expected 2 columns, found 1");
         check(b"a,b\n1,2\n1,2,3\n", "t.csv:3: expected 2 columns, found 3");
-        check(
-            b"a,b\nx,2\n",
-            "t.csv:2: a is \"x\", expected a decimal number that fits u64",
-        );
-        check(
-            b"a,b\n+1,2\n",
-            "t.csv:2: a is \"+1\", expected a decimal number that fits u64",
-        );
+        check(b"a,b\nx,2\n", "t.csv:2: a is \"x\", expected a decimal number that fits u64");
+        check(b"a,b\n+1,2\n", "t.csv:2: a is \"+1\", expected a decimal number that fits u64");
         check(
             b"a,b\n1,4294967296\n",
             "t.csv:2: b is \"4294967296\", expected a decimal number that fits u32",
@@ -332,34 +285,20 @@ pub(crate) mod tests {
             "t.csv:3: b is \"-2\", expected a decimal number that fits u32",
         );
         check(b"a,b\n1,2\n\n1,2\n", "t.csv:3: expected 2 columns, found 1");
-        check(
-            &[&b"a,b\n1,2\n"[..], &[b'1'; 70_000]].concat(),
-            "cannot read t.csv after line 2",
-        );
+        check(&[&b"a,b\n1,2\n"[..], &[b'1'; 70_000]].concat(), "cannot read t.csv after line 2");
         check(b"a,b\n1,2\n\xff,2\n", "cannot read t.csv after line 2");
     }
 
     #[test]
     fn cut_archives_are_refused() {
         let scratch = Scratch::new();
-        let text: String = (0..5_000)
-            .map(|n| format!("{n},{}\n", n * 7919 % 1_000))
-            .collect();
+        let text: String = (0..5_000).map(|n| format!("{n},{}\n", n * 7919 % 1_000)).collect();
         let path = scratch.write("t.csv.gz", format!("a,b\n{text}").as_bytes());
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-        assert!(matches!(
-            read_all(&path),
-            Err(TableError::Read { line: 2.., .. })
-        ));
+        assert!(matches!(read_all(&path), Err(TableError::Read { line: 2.., .. })));
         std::fs::write(&path, b"a,b\n1,2\n").unwrap();
-        assert!(matches!(
-            read_all(&path),
-            Err(TableError::Read { line: 0, .. })
-        ));
-        assert!(matches!(
-            read_all(&scratch.0.join("absent.csv")),
-            Err(TableError::Open { .. })
-        ));
+        assert!(matches!(read_all(&path), Err(TableError::Read { line: 0, .. })));
+        assert!(matches!(read_all(&scratch.0.join("absent.csv")), Err(TableError::Open { .. })));
     }
 }

@@ -196,13 +196,9 @@ impl RecordedBlock {
     pub fn tasks(&self, rule: Rule) -> Vec<Task> {
         let task = |call: &RecordedCall| {
             let modes = call.touches.iter();
-            let accesses: Vec<_> = modes
-                .filter_map(|(key, touch)| Some((*key, rule.mode(*touch)?)))
-                .collect();
-            Task {
-                cost: call.gas_used,
-                accesses: schedule::merged(&accesses),
-            }
+            let accesses: Vec<_> =
+                modes.filter_map(|(key, touch)| Some((*key, rule.mode(*touch)?))).collect();
+            Task { cost: call.gas_used, accesses: schedule::merged(&accesses) }
         };
         self.calls.iter().map(task).collect()
     }
@@ -244,24 +240,15 @@ fn read_txs(files: &Files) -> Result<Vec<RecordedBlock>, AccessError> {
                 let expected = format!("{} or more", last.block);
                 return Err(order(&files.txs, &row, "block", number, expected));
             }
-            _ => blocks.push(RecordedBlock {
-                block: number,
-                keys: 0,
-                calls: Vec::new(),
-            }),
+            _ => blocks.push(RecordedBlock { block: number, keys: 0, calls: Vec::new() }),
         }
-        let block = blocks
-            .last_mut()
-            .expect("a block was pushed if there was none");
+        let block = blocks.last_mut().expect("a block was pushed if there was none");
         let tx = row.number("tx")?;
         let expected = block.calls.len() as u64;
         if tx != expected {
             return Err(order(&files.txs, &row, "tx", tx, expected.to_string()));
         }
-        block.calls.push(RecordedCall {
-            gas_used: row.number("gas_used")?,
-            touches: Vec::new(),
-        });
+        block.calls.push(RecordedCall { gas_used: row.number("gas_used")?, touches: Vec::new() });
     }
     Ok(blocks)
 }
@@ -305,9 +292,7 @@ fn read_access(files: &Files, blocks: &mut [RecordedBlock]) -> Result<(), Access
         let key: u64 = row.number("key")?;
         let key_known = u32::try_from(key).ok().filter(|key| *key < block.keys);
         let key = key_known.ok_or_else(|| unknown("key", key, &files.keys))?;
-        let call = usize::try_from(tx)
-            .ok()
-            .and_then(|tx| block.calls.get_mut(tx));
+        let call = usize::try_from(tx).ok().and_then(|tx| block.calls.get_mut(tx));
         let call = call.ok_or_else(|| unknown("tx", tx, &files.txs))?;
         let touch = Touch::parse(row.text("mode"));
         let touch = touch.ok_or_else(|| row.wrong("mode", "one of r, w, x, i, g, d, f"))?;
@@ -330,28 +315,24 @@ impl Cursor {
         blocks: &'a mut [RecordedBlock],
     ) -> Result<&'a mut RecordedBlock, AccessError> {
         let number: u64 = row.number("block")?;
-        let ahead = blocks[self.0..]
-            .iter()
-            .position(|block| block.block == number);
+        let ahead = blocks[self.0..].iter().position(|block| block.block == number);
         if let Some(ahead) = ahead {
             self.0 += ahead;
             return Ok(&mut blocks[self.0]);
         }
-        Err(
-            match blocks[..self.0].iter().any(|block| block.block == number) {
-                true => {
-                    let expected = format!("{} or more", blocks[self.0].block);
-                    order(file, row, "block", number, expected)
-                }
-                false => AccessError::Unknown {
-                    file: file.into(),
-                    line: row.line,
-                    column: "block",
-                    found: number,
-                    other: files.txs.clone(),
-                },
+        Err(match blocks[..self.0].iter().any(|block| block.block == number) {
+            true => {
+                let expected = format!("{} or more", blocks[self.0].block);
+                order(file, row, "block", number, expected)
+            }
+            false => AccessError::Unknown {
+                file: file.into(),
+                line: row.line,
+                column: "block",
+                found: number,
+                other: files.txs.clone(),
             },
-        )
+        })
     }
 }
 
@@ -362,13 +343,7 @@ fn order(
     found: u64,
     expected: String,
 ) -> AccessError {
-    AccessError::Order {
-        file: file.into(),
-        line: row.line,
-        column,
-        found,
-        expected,
-    }
+    AccessError::Order { file: file.into(), line: row.line, column, found, expected }
 }
 
 #[cfg(test)]

@@ -30,11 +30,7 @@ fn check(file: &str, from: &str, to: &str, expected: &str) {
         }
         false => text.to_string(),
     };
-    let found = read_texts(
-        &text("txs", TXS),
-        &text("keys", KEYS),
-        &text("access", ACCESS),
-    );
+    let found = read_texts(&text("txs", TXS), &text("keys", KEYS), &text("access", ACCESS));
     assert_eq!(found, Err(expected.to_string()));
 }
 
@@ -49,10 +45,7 @@ fn three_files_make_blocks() {
                 gas_used: 21_000,
                 touches: vec![(1, Touch::Read), (0, Touch::Increment)],
             },
-            RecordedCall {
-                gas_used: 30_000,
-                touches: vec![(0, Touch::Update)],
-            },
+            RecordedCall { gas_used: 30_000, touches: vec![(0, Touch::Update)] },
         ],
     };
     assert_eq!(blocks.len(), 2);
@@ -74,78 +67,28 @@ fn rules_give_modes() {
 #[test]
 fn wrong_lines_are_named() {
     check("txs", "7,1,", "7,2,", "txs.csv.gz:3: tx is 2, expected 1");
-    check(
-        "txs",
-        "7,1,",
-        "6,0,",
-        "txs.csv.gz:3: block is 6, expected 7 or more",
-    );
+    check("txs", "7,1,", "6,0,", "txs.csv.gz:3: block is 6, expected 7 or more");
     check(
         "txs",
         "30000",
         "-3",
         "txs.csv.gz:3: gas_used is \"-3\", expected a decimal number that fits u64",
     );
-    check(
-        "txs",
-        "9,0,0,1,",
-        "9,0,0,",
-        "txs.csv.gz:4: expected 16 columns, found 15",
-    );
-    check(
-        "keys",
-        "7,1,S",
-        "7,3,S",
-        "keys.csv.gz:3: key is 3, expected 1",
-    );
-    check(
-        "keys",
-        "7,1,S",
-        "7,1,Q",
-        "keys.csv.gz:3: kind is \"Q\", expected one of S, B, N, C, F",
-    );
-    check(
-        "keys",
-        "9,0,F",
-        "8,0,F",
-        "keys.csv.gz:4: block 8 is not in txs.csv.gz",
-    );
-    check(
-        "access",
-        "7,1,0,x",
-        "7,1,2,x",
-        "access.csv.gz:4: key 2 is not in keys.csv.gz",
-    );
-    check(
-        "access",
-        "7,1,0,x",
-        "7,2,0,x",
-        "access.csv.gz:4: tx 2 is not in txs.csv.gz",
-    );
+    check("txs", "9,0,0,1,", "9,0,0,", "txs.csv.gz:4: expected 16 columns, found 15");
+    check("keys", "7,1,S", "7,3,S", "keys.csv.gz:3: key is 3, expected 1");
+    check("keys", "7,1,S", "7,1,Q", "keys.csv.gz:3: kind is \"Q\", expected one of S, B, N, C, F");
+    check("keys", "9,0,F", "8,0,F", "keys.csv.gz:4: block 8 is not in txs.csv.gz");
+    check("access", "7,1,0,x", "7,1,2,x", "access.csv.gz:4: key 2 is not in keys.csv.gz");
+    check("access", "7,1,0,x", "7,2,0,x", "access.csv.gz:4: tx 2 is not in txs.csv.gz");
     check(
         "access",
         "7,1,0,x",
         "7,1,0,q",
         "access.csv.gz:4: mode is \"q\", expected one of r, w, x, i, g, d, f",
     );
-    check(
-        "access",
-        "7,0,1,r",
-        "7,1,1,r",
-        "access.csv.gz:3: tx is 0, expected 1 or more",
-    );
-    check(
-        "access",
-        "7,0,1,r",
-        "9,0,0,r",
-        "access.csv.gz:3: block is 7, expected 9 or more",
-    );
-    check(
-        "access",
-        "9,0,0,f",
-        "9,0,f",
-        "access.csv.gz:5: expected 6 columns, found 5",
-    );
+    check("access", "7,0,1,r", "7,1,1,r", "access.csv.gz:3: tx is 0, expected 1 or more");
+    check("access", "7,0,1,r", "9,0,0,r", "access.csv.gz:3: block is 7, expected 9 or more");
+    check("access", "9,0,0,f", "9,0,f", "access.csv.gz:5: expected 6 columns, found 5");
 }
 
 /// The real files, if this checkout has them beside it.
@@ -171,11 +114,7 @@ fn real_chains_equal_the_naive_ones() {
             let waits = naive::waits(&tasks);
             let gas: Vec<u64> = recorded.calls.iter().map(|call| call.gas_used).collect();
             let name = format!("block {} rule {rule}", recorded.block);
-            assert_eq!(
-                graph.critical_path_cost(),
-                naive::chains(&waits, &gas).0,
-                "{name}"
-            );
+            assert_eq!(graph.critical_path_cost(), naive::chains(&waits, &gas).0, "{name}");
             let calls = naive::chains(&waits, &vec![1; gas.len()]).0;
             assert_eq!(u64::from(graph.critical_path_calls()), calls, "{name}");
             assert_eq!(graph.cost_total(), recorded.gas_total(), "{name}");
@@ -221,19 +160,12 @@ fn real_chains_lie_between_the_published_ones() {
             _ => continue,
         };
         let number: u64 = row.number("block").unwrap();
-        let block = recorded
-            .iter()
-            .find(|recorded| recorded.block == number)
-            .unwrap();
+        let block = recorded.iter().find(|recorded| recorded.block == number).unwrap();
         let graph = Graph::new(&block.tasks(rule));
         let ours = (graph.critical_path_calls(), graph.critical_path_cost());
         let theirs = (row.number("cp_txs").unwrap(), row.number("cp_gas").unwrap());
         let name = format!("block {number} rule {rule} {}", row.text("model"));
-        assert_eq!(
-            graph.cost_total(),
-            row.number::<u64>("gas").unwrap(),
-            "{name}"
-        );
+        assert_eq!(graph.cost_total(), row.number::<u64>("gas").unwrap(), "{name}");
         match row.text("model") {
             "mvcc" => assert!(ours.0 >= theirs.0 && ours.1 >= theirs.1, "{name}"),
             "lock" => assert!(ours.0 <= theirs.0 && ours.1 <= theirs.1, "{name}"),

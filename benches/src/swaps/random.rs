@@ -19,9 +19,7 @@ impl Random {
     /// A generator whose state is four words of splitmix64 from `seed`.
     pub fn new(seed: u64) -> Self {
         let mut state = seed;
-        Self {
-            words: std::array::from_fn(|_| splitmix64(&mut state)),
-        }
+        Self { words: std::array::from_fn(|_| splitmix64(&mut state)) }
     }
 
     /// The next word.
@@ -76,11 +74,7 @@ mod tests {
         let words = [(); 3].map(|()| splitmix64(&mut state));
         assert_eq!(
             words,
-            [
-                6_457_827_717_110_365_317,
-                3_203_168_211_198_807_973,
-                9_817_491_932_198_370_423
-            ]
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
         );
     }
 

@@ -92,9 +92,7 @@ impl FromStr for Distribution {
     type Err = UnknownDistribution;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL
-            .into_iter()
-            .find(|distribution| distribution.name() == name);
+        let found = Self::ALL.into_iter().find(|distribution| distribution.name() == name);
         found.ok_or_else(|| UnknownDistribution { name: name.into() })
     }
 }
@@ -160,14 +158,7 @@ impl Workload {
             })
             .collect();
         let model = Model::new(&initial_reserves);
-        Self {
-            distribution,
-            random,
-            initial_reserves,
-            rank,
-            harmonic,
-            model,
-        }
+        Self { distribution, random, initial_reserves, rank, harmonic, model }
     }
 
     /// Its distribution.
@@ -196,10 +187,9 @@ impl Workload {
                 let (pool, trader) = match self.distribution {
                     Distribution::Disjoint => (pools[index], traders[index]),
                     Distribution::Hot => (0, self.random.below(TRADERS.into()) as u32),
-                    Distribution::Zipf1024 | Distribution::Zipf64 => (
-                        self.draw_popular(),
-                        self.random.below(TRADERS.into()) as u32,
-                    ),
+                    Distribution::Zipf1024 | Distribution::Zipf64 => {
+                        (self.draw_popular(), self.random.below(TRADERS.into()) as u32)
+                    }
                 };
                 self.draw_swap(pool, trader)
             })
@@ -232,18 +222,8 @@ impl Workload {
         let amount_in = x / 100_000 + u128::from(self.random.below((x / 1_000) as u64));
         let quoted = model::amount_out(x, y, amount_in, u128::from(FEE_BP / 10));
         let min_out = quoted - quoted / 200;
-        let mut swap = Swap {
-            pool,
-            trader,
-            reversed,
-            amount_in,
-            min_out,
-            out: quoted,
-        };
-        swap.out = self
-            .model
-            .apply(&swap)
-            .expect("generated swaps keep the rules of the pool");
+        let mut swap = Swap { pool, trader, reversed, amount_in, min_out, out: quoted };
+        swap.out = self.model.apply(&swap).expect("generated swaps keep the rules of the pool");
         swap
     }
 }
@@ -259,14 +239,7 @@ mod tests {
     ) {
         let mut workload = Workload::new(distribution);
         assert_eq!(workload.initial_reserves()[0], reserves);
-        let swap = Swap {
-            pool,
-            trader,
-            reversed: dir == 1,
-            amount_in,
-            min_out,
-            out,
-        };
+        let swap = Swap { pool, trader, reversed: dir == 1, amount_in, min_out, out };
         assert_eq!(workload.next_block(1_000)[0], swap);
     }
 
@@ -275,14 +248,7 @@ mod tests {
         check_first(
             Distribution::Disjoint,
             [59_572_446_593_270, 1_788_771_250_010],
-            (
-                2_569,
-                4_575,
-                1,
-                23_903_787_633,
-                43_975_752_461,
-                44_196_736_141,
-            ),
+            (2_569, 4_575, 1, 23_903_787_633, 43_975_752_461, 44_196_736_141),
         );
         check_first(
             Distribution::Zipf1024,
@@ -307,11 +273,7 @@ mod tests {
             (0..blocks)
                 .for_each(|_| assert_eq!(workload.next_block(block_swaps).len(), block_swaps));
             let published = distribution.checksums(blocks, block_swaps);
-            assert_eq!(
-                Some(workload.model().checksums()),
-                published,
-                "{distribution}"
-            );
+            assert_eq!(Some(workload.model().checksums()), published, "{distribution}");
         }
     }
 

@@ -28,19 +28,12 @@ impl Trade {
     pub fn is_formula_out(&self, fee_bp: u32) -> bool {
         let after_fee = self.amount_in * kept(fee_bp);
         let divisor = self.reserve_in * ONE_BP + after_fee;
-        is_quotient(
-            self.amount_out,
-            product(after_fee, self.reserve_out),
-            divisor,
-        )
+        is_quotient(self.amount_out, product(after_fee, self.reserve_out), divisor)
     }
 
     /// Whether `in = ⌊r_in·out·10000 / ((r_out - out)·g)⌋ + 1`.
     pub fn is_formula_in(&self, fee_bp: u32) -> bool {
-        let left = self
-            .reserve_out
-            .checked_sub(self.amount_out)
-            .filter(|left| *left > 0);
+        let left = self.reserve_out.checked_sub(self.amount_out).filter(|left| *left > 0);
         let quotient = self.amount_in.checked_sub(1);
         left.zip(quotient).is_some_and(|(left, quotient)| {
             let dividend = product(self.reserve_in * ONE_BP, self.amount_out);
@@ -88,10 +81,7 @@ fn product(a: u128, b: u128) -> Wide {
     let middle = a1 * b0 + (low >> 64);
     let middle_too = a0 * b1 + (middle & HALF);
     let high = a1 * b1 + (middle >> 64) + (middle_too >> 64);
-    Wide {
-        high,
-        low: (middle_too << 64) | (low & HALF),
-    }
+    Wide { high, low: (middle_too << 64) | (low & HALF) }
 }
 
 #[cfg(test)]
@@ -138,18 +128,8 @@ mod tests {
         let holds = |out: u128| product_holds(before, [1_000, 0], [1_001_000, 2_000_000 - out], 30);
         assert!(holds(1_992));
         assert!(!holds(1_993));
-        assert!(product_holds(
-            before,
-            [1_000, 0],
-            [1_001_000, 2_000_000 - 1_998],
-            0
-        ));
+        assert!(product_holds(before, [1_000, 0], [1_001_000, 2_000_000 - 1_998], 0));
         // A fee above what is left fails instead of wrapping.
-        assert!(!product_holds(
-            before,
-            [1_000_000, 0],
-            [1, 2_000_000],
-            9_999
-        ));
+        assert!(!product_holds(before, [1_000_000, 0], [1, 2_000_000], 9_999));
     }
 }

@@ -30,10 +30,7 @@ fn read_lines(lines: &[String]) -> Result<Vec<RecordedSwap>, String> {
 fn check_refused(from: &str, to: &str, expected: &str) {
     let line = good();
     assert!(line.contains(from), "{from:?} is in {line:?}");
-    assert_eq!(
-        read_lines(&[line.replacen(from, to, 1)]),
-        Err(expected.to_string())
-    );
+    assert_eq!(read_lines(&[line.replacen(from, to, 1)]), Err(expected.to_string()));
 }
 
 #[test]
@@ -53,21 +50,13 @@ fn wrong_lines_are_named() {
         "any",
         "s.csv:2: fit is \"any\", expected one of out, in, both, slack, two_sided, below_30bp",
     );
-    check_refused(
-        "30,both",
-        ",both",
-        "s.csv:2: fee_bp is \"\", expected a number below 10000",
-    );
+    check_refused("30,both", ",both", "s.csv:2: fee_bp is \"\", expected a number below 10000");
     check_refused(
         "30,both",
         "10000,both",
         "s.csv:2: fee_bp is \"10000\", expected a number below 10000",
     );
-    check_refused(
-        "both,1",
-        "both,2",
-        "s.csv:2: k_holds_30bp is \"2\", expected 0 or 1",
-    );
+    check_refused("both,1", "both,2", "s.csv:2: k_holds_30bp is \"2\", expected 0 or 1");
     check_refused(
         ",1000000,",
         ",0,",
@@ -101,28 +90,14 @@ fn contradictions_are_found() {
     check_contradiction(swap(1_998, ",below_30bp,0"), None);
     check_contradiction(swap(1_998, "0,both,0"), None);
     check_contradiction(
-        line(
-            1,
-            [1_000, 5, 0, 1_992],
-            [1_001_000, 1_998_013],
-            ",two_sided,1",
-        ),
+        line(1, [1_000, 5, 0, 1_992], [1_001_000, 1_998_013], ",two_sided,1"),
         None,
     );
     check_contradiction(swap(1_992, "30,both,0"), Some("k_holds_30bp should be 1"));
     check_contradiction(swap(1_993, "30,both,1"), Some("k_holds_30bp should be 0"));
-    check_contradiction(
-        swap(1_992, "30,out,1"),
-        Some("Out does not fit with fee_bp Some(30)"),
-    );
-    check_contradiction(
-        swap(1_991, "30,both,1"),
-        Some("Both does not fit with fee_bp Some(30)"),
-    );
-    check_contradiction(
-        swap(1_992, ",slack,1"),
-        Some("Slack does not fit with fee_bp None"),
-    );
+    check_contradiction(swap(1_992, "30,out,1"), Some("Out does not fit with fee_bp Some(30)"));
+    check_contradiction(swap(1_991, "30,both,1"), Some("Both does not fit with fee_bp Some(30)"));
+    check_contradiction(swap(1_992, ",slack,1"), Some("Slack does not fit with fee_bp None"));
     check_contradiction(
         line(1, [1_000, 0, 0, 1_992], [1_001_001, 1_998_008], "30,both,1"),
         Some("reserve 0 before + in - out is not the one after"),
