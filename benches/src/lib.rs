@@ -12,7 +12,9 @@
 #![forbid(unsafe_code)]
 
 pub mod access;
+pub mod contracts;
 pub mod schedule;
+pub mod spread;
 pub mod swaps;
 pub mod table;
 pub mod v2;

@@ -5,9 +5,13 @@
 //!                        └──────▶ model (native Rust) ───────────────▶ checksum ┴ equal
 //! ```
 
+pub mod bench;
+pub mod exchange;
 pub mod model;
 pub mod random;
 pub mod workload;
 
+pub use bench::{BenchOptions, BenchRecord};
+pub use exchange::{Exchange, Variant};
 pub use model::{Checksums, Model};
 pub use workload::{Distribution, Swap, Workload};

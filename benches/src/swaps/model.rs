@@ -4,6 +4,7 @@
 use super::workload::Swap;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use std::fmt;
 
 /// Traders of the workload.
 pub const TRADERS: u32 = 10_000;
@@ -62,16 +63,19 @@ pub struct Checksums {
     pub balances: u64,
 }
 
+impl fmt::Display for Checksums {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "reserves {:016x} balances {:016x}", self.reserves, self.balances)
+    }
+}
+
 impl Checksums {
     /// Of reserves pool by pool and balances trader by trader, both tokens of each.
     pub fn new(
         reserves: impl IntoIterator<Item = [u128; 2]>,
         balances: impl IntoIterator<Item = [u128; 2]>,
     ) -> Self {
-        Self {
-            reserves: fnv(reserves),
-            balances: fnv(balances),
-        }
+        Self { reserves: fnv(reserves), balances: fnv(balances) }
     }
 }
 
@@ -114,10 +118,7 @@ impl Model {
                 state.insert(Key::Balance(trader, token), TRADER_BALANCE);
             }
         }
-        Self {
-            state,
-            pools: reserves.len() as u32,
-        }
+        Self { state, pools: reserves.len() as u32 }
     }
 
     /// The reserves of a pool: token A, token B. Zero if there is no such pool.
@@ -143,29 +144,16 @@ impl Model {
     /// # Errors
     /// [`SwapError`] says which check failed; the state is as before.
     pub fn apply(&mut self, swap: &Swap) -> Result<u128, SwapError> {
-        let Swap {
-            pool,
-            trader,
-            amount_in,
-            min_out,
-            ..
-        } = *swap;
+        let Swap { pool, trader, amount_in, min_out, .. } = *swap;
         let (input, output) = (swap.token_in(), swap.token_out());
         if self.get(Key::Enabled(pool)) != 1 {
             return Err(SwapError::Disabled { pool });
         }
         let fee = self.get(Key::Fee(pool));
-        let (x, y) = (
-            self.get(Key::Reserve(pool, input)),
-            self.get(Key::Reserve(pool, output)),
-        );
+        let (x, y) = (self.get(Key::Reserve(pool, input)), self.get(Key::Reserve(pool, output)));
         let balance = self.get(Key::Balance(trader, input));
         if balance < amount_in {
-            return Err(SwapError::Balance {
-                trader,
-                balance,
-                amount: amount_in,
-            });
+            return Err(SwapError::Balance { trader, balance, amount: amount_in });
         }
         let out = amount_out(x, y, amount_in, fee);
         if out < min_out || out == 0 || out >= y {
@@ -178,10 +166,8 @@ impl Model {
         let balance_out = self.get(Key::Balance(trader, output));
         self.state.insert(Key::Reserve(pool, input), x + amount_in);
         self.state.insert(Key::Reserve(pool, output), y - out);
-        self.state
-            .insert(Key::Balance(trader, input), balance - amount_in);
-        self.state
-            .insert(Key::Balance(trader, output), balance_out + out);
+        self.state.insert(Key::Balance(trader, input), balance - amount_in);
+        self.state.insert(Key::Balance(trader, output), balance_out + out);
         Ok(out)
     }
 
@@ -208,50 +194,24 @@ mod tests {
     }
 
     fn swap() -> Swap {
-        Swap {
-            pool: 0,
-            trader: 5,
-            reversed: false,
-            amount_in: 1_000,
-            min_out: 1_900,
-            out: 1_992,
-        }
+        Swap { pool: 0, trader: 5, reversed: false, amount_in: 1_000, min_out: 1_900, out: 1_992 }
     }
 
     #[test]
     fn swaps_follow_the_formula() {
         check(swap(), Ok(1_992));
-        check(
-            Swap {
-                reversed: true,
-                min_out: 0,
-                ..swap()
-            },
-            Ok(498),
-        );
+        check(Swap { reversed: true, min_out: 0, ..swap() }, Ok(498));
     }
 
     #[test]
     fn bad_swaps_change_nothing() {
+        check(Swap { pool: 1, ..swap() }, Err(SwapError::Disabled { pool: 1 }));
         check(
-            Swap { pool: 1, ..swap() },
-            Err(SwapError::Disabled { pool: 1 }),
+            Swap { min_out: 1_993, ..swap() },
+            Err(SwapError::Out { out: 1_992, min_out: 1_993 }),
         );
         check(
-            Swap {
-                min_out: 1_993,
-                ..swap()
-            },
-            Err(SwapError::Out {
-                out: 1_992,
-                min_out: 1_993,
-            }),
-        );
-        check(
-            Swap {
-                amount_in: TRADER_BALANCE + 1,
-                ..swap()
-            },
+            Swap { amount_in: TRADER_BALANCE + 1, ..swap() },
             Err(SwapError::Balance {
                 trader: 5,
                 balance: TRADER_BALANCE,

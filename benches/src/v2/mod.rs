@@ -144,11 +144,7 @@ pub fn read(file: &Path) -> Result<Vec<RecordedSwap>, SwapsError> {
     while let Some(row) = table.next_row()? {
         let position = (row.number("block")?, row.number("tx")?, row.number("log")?);
         if previous.is_some_and(|previous| previous >= position) {
-            return Err(SwapsError::Order {
-                file: file.into(),
-                line: row.line,
-                position,
-            });
+            return Err(SwapsError::Order { file: file.into(), line: row.line, position });
         }
         previous = Some(position);
         swaps.push(parse(&row, position.0)?);
@@ -169,21 +165,19 @@ fn parse(row: &Row<'_>, block: u64) -> Result<RecordedSwap, TableError> {
         "1" => true,
         _ => return Err(row.wrong("k_holds_30bp", "0 or 1")),
     };
+    let tokens = [address(row, "token0")?, address(row, "token1")?];
+    if tokens[0] == tokens[1] {
+        return Err(row.wrong("token1", "another token than token0"));
+    }
     Ok(RecordedSwap {
         line: row.line,
         block,
         pair: address(row, "pair")?,
-        tokens: [address(row, "token0")?, address(row, "token1")?],
-        before: [
-            reserve(row, "reserve0_before")?,
-            reserve(row, "reserve1_before")?,
-        ],
+        tokens,
+        before: [reserve(row, "reserve0_before")?, reserve(row, "reserve1_before")?],
         amounts_in: [amount(row, "amount0_in")?, amount(row, "amount1_in")?],
         amounts_out: [amount(row, "amount0_out")?, amount(row, "amount1_out")?],
-        after: [
-            reserve(row, "reserve0_after")?,
-            reserve(row, "reserve1_after")?,
-        ],
+        after: [reserve(row, "reserve0_after")?, reserve(row, "reserve1_after")?],
         fee_bp,
         fit,
         k_holds_30bp,
@@ -209,10 +203,7 @@ fn reserve(row: &Row<'_>, column: &'static str) -> Result<u128, TableError> {
 
 /// A 20-byte address, as the last 20 bytes of one of ours.
 fn address(row: &Row<'_>, column: &'static str) -> Result<Address, TableError> {
-    let digits = row
-        .text(column)
-        .strip_prefix("0x")
-        .filter(|digits| digits.len() == 40);
+    let digits = row.text(column).strip_prefix("0x").filter(|digits| digits.len() == 40);
     let parsed = digits.and_then(|digits| format!("{digits:0>64}").parse().ok());
     parsed.ok_or_else(|| row.wrong(column, "0x and 40 hexadecimal digits"))
 }
@@ -244,9 +235,7 @@ impl RecordedSwap {
         for token in 0..2 {
             let held = self.before[token] + self.amounts_in[token];
             if held.checked_sub(self.amounts_out[token]) != Some(self.after[token]) {
-                return Some(format!(
-                    "reserve {token} before + in - out is not the one after"
-                ));
+                return Some(format!("reserve {token} before + in - out is not the one after"));
             }
         }
         let holds = formula::product_holds(self.before, self.amounts_in, self.after, 30);
