@@ -70,6 +70,8 @@ pub(crate) fn infer(model: &Model, entry: &Entry) -> Result<Inferred> {
 enum Value {
     /// One of these, all known before the call runs.
     Known(Vec<Known>),
+    /// A client of another contract, made from one of these addresses.
+    Client(Vec<Known>),
     Tuple(Vec<Value>),
     /// `self`.
     Contract,
@@ -101,6 +103,14 @@ impl Value {
                     }
                 }
                 Self::Known(values)
+            }
+            // Both are of one type, so both are clients.
+            (Self::Client(values), Self::Client(others) | Self::Known(others))
+            | (Self::Known(values), Self::Client(others)) => {
+                match Self::Known(values).join(Self::Known(others))? {
+                    Self::Known(values) => Self::Client(values),
+                    other => other,
+                }
             }
             (Self::Tuple(values), Self::Tuple(others)) if values.len() == others.len() => {
                 Self::Tuple(
@@ -138,7 +148,15 @@ impl Value {
         match self {
             Self::Contract | Self::Map(_) | Self::Cell { .. } => true,
             Self::Tuple(values) => values.iter().any(Self::is_storage),
-            Self::Known(_) | Self::Immutables | Self::Opaque => false,
+            Self::Known(_) | Self::Client(_) | Self::Immutables | Self::Opaque => false,
+        }
+    }
+
+    /// The value, with a client taken for the address that it is.
+    fn plain(self) -> Self {
+        match self {
+            Self::Client(values) => Self::Known(values),
+            other => other,
         }
     }
 }
@@ -489,7 +507,8 @@ impl Walk<'_> {
                 self.all_used(&call.args)?;
                 self.lost(storage, call.method.span())
             }
-            Value::Known(values) => self.method_of_known(values, call, &method),
+            Value::Known(values) => self.method_of_known(values, call, &method, false),
+            Value::Client(values) => self.method_of_known(values, call, &method, true),
             _ => self.all_used(&call.args),
         }
     }
@@ -500,22 +519,24 @@ impl Walk<'_> {
         values: Vec<Known>,
         call: &syn::ExprMethodCall,
         method: &str,
+        is_client: bool,
     ) -> Result<Value> {
         match method {
-            "clone" | "copied" | "to_owned" | "iter" | "into_iter" | "as_slice" | "address" => {
+            "clone" | "copied" | "to_owned" | "iter" | "into_iter" | "as_slice" if !is_client => {
                 self.all_used(&call.args)?;
                 return Ok(Value::Known(values));
             }
+            "address" => return Ok(Value::Known(values)),
+            "clone" => return Ok(Value::Client(values)),
             _ => {}
         }
-        let may_be_client = values.iter().all(|value| self.may_be_client(value));
+        let may_be_client = is_client || values.iter().any(|value| self.may_be_client(value));
         if RESERVED.contains(&method) || !may_be_client {
             return self.all_used(&call.args);
         }
         let mut args: Vec<Vec<Option<Known>>> = vec![vec![]];
         for arg in &call.args {
-            let value = self.expr(arg)?;
-            let choices: Vec<Option<Known>> = match value {
+            let choices: Vec<Option<Known>> = match self.expr(arg)?.plain() {
                 Value::Known(values) => values.into_iter().map(Some).collect(),
                 other => {
                     self.release(other, arg.span())?;
@@ -526,7 +547,9 @@ impl Walk<'_> {
             check_alternatives(args.len() * values.len(), call.span())?;
         }
         for contract in values {
-            if let Some(place) = contract.place(self.model, self.entry, &self.lists) {
+            if !is_client
+                && let Some(place) = contract.place(self.model, self.entry, &self.lists)
+            {
                 self.checks.extend(quote_spanned! {call.receiver.span()=>
                     ::tollway_sdk::__private::client(&#place);
                 });
@@ -580,11 +603,10 @@ impl Walk<'_> {
                 }
                 // A client made from an address is that address.
                 Some(name) if name.ends_with("Ref") && call.args.len() == 1 => {
-                    let value = self.expr(&call.args[0])?;
-                    if let Value::Known(values) = value {
-                        return Ok(Value::Known(values));
-                    }
-                    return self.lost(value, call.args.span());
+                    return match self.expr(&call.args[0])?.plain() {
+                        Value::Known(values) => Ok(Value::Client(values)),
+                        other => self.lost(other, call.args.span()),
+                    };
                 }
                 _ => {}
             }
@@ -740,7 +762,7 @@ impl Walk<'_> {
                 ),
             )
         };
-        let parts: Vec<Value> = match value {
+        let parts: Vec<Value> = match value.plain() {
             Value::Tuple(values) => values,
             value if count == 1 => vec![value],
             value => {
@@ -752,7 +774,7 @@ impl Walk<'_> {
         }
         let mut keys: Vec<Vec<Known>> = vec![vec![]];
         for part in parts {
-            let Value::Known(choices) = part else {
+            let Value::Known(choices) = part.plain() else {
                 return Err(unknown());
             };
             keys = product(&keys, &choices);

@@ -1,0 +1,352 @@
+//! What methods are found, or declared, to touch.
+
+#![allow(missing_docs, reason = "the sample is read by its tests alone")]
+
+use std::borrow::Cow;
+use tollway_sdk::host_api::{AccessTemplate, Expr, Mode};
+
+#[tollway_sdk::interface]
+pub trait Vault {
+    fn put(who: tollway_sdk::Address, amount: u128);
+    fn peek(who: tollway_sdk::Address) -> u128;
+}
+
+#[tollway_sdk::contract]
+#[allow(
+    dead_code,
+    clippy::needless_range_loop,
+    clippy::explicit_iter_loop,
+    reason = "there for the macro, never run"
+)]
+pub mod sample {
+    use super::VaultRef;
+    use tollway_sdk::env::{caller, this};
+    use tollway_sdk::{Address, Counter, Item, Map, contract_type, env};
+
+    const TREASURY: Address = Address::from_u64(7);
+    const SLOT: u32 = 3;
+
+    #[immutables]
+    pub struct Immutables {
+        pub vault: VaultRef,
+        pub other: VaultRef,
+        pub group: u32,
+        pub owner: Address,
+    }
+
+    #[contract_type]
+    #[derive(Clone)]
+    pub struct Leg {
+        pub to: Address,
+        pub amount: u128,
+        pub route: Route,
+    }
+
+    #[contract_type]
+    #[derive(Clone)]
+    pub struct Route {
+        pub slots: Vec<u32>,
+        pub vault: VaultRef,
+    }
+
+    #[storage]
+    pub struct Sample {
+        total: Counter,
+        name: Item<String>,
+        balances: Map<Address, Counter>,
+        grid: Map<(u32, u32), Item<u64>>,
+        owners: Map<u32, Item<Address>>,
+    }
+
+    impl Sample {
+        #[init]
+        pub fn init(&mut self, slot: u32) {
+            self.owners.at(slot + 1).set(&caller());
+        }
+
+        #[view]
+        pub fn all_reads(&self, who: Address) -> u128 {
+            if self.name.exists() && self.name.get().is_some() {
+                return self.balances.at(who).get();
+            }
+            self.total.get()
+        }
+
+        #[call]
+        pub fn modes(&mut self, who: Address) {
+            self.total.add(1);
+            self.name.remove();
+            self.balances.at(who).add(1);
+            let _ = self.balances.at(caller()).sub(1);
+            self.balances.at(this()).set(1);
+            self.grid.at((1, SLOT)).set(&5);
+            self.owners.at(self.imm.group).set(&TREASURY);
+        }
+
+        #[call]
+        pub fn merged(&mut self, who: Address) {
+            self.balances.at(who).add(self.balances.at(who).get());
+        }
+
+        #[call]
+        pub fn aliases(&mut self, who: Address, at: (u32, u32), leg: Leg) {
+            let me = env::caller();
+            let who2 = &who;
+            let balances = &self.balances;
+            let cell = balances.at(*who2);
+            cell.add(1);
+            balances.at(me).add(1);
+            self.grid.at(at).get();
+            let (row, column) = at;
+            self.grid.at((column, row)).get();
+            let Leg { to, .. } = leg;
+            let to = to.clone();
+            {
+                let to = me;
+                self.balances.at(to).add(2);
+            }
+            self.balances.at(to).add(3);
+            self.balances.at(TREASURY).add(4);
+            self.balances.at(Address::ZERO).add(5);
+        }
+
+        #[call]
+        pub fn branches(&mut self, flag: bool, a: Address, b: Address) {
+            let (from, to) = if flag { (a, b) } else { (b, a) };
+            let _ = self.balances.at(from).sub(1);
+            let vault = match flag {
+                true => self.imm.vault,
+                false => self.imm.other,
+            };
+            vault.put(to, 1);
+        }
+
+        #[call]
+        pub fn loops(&mut self, legs: Vec<Leg>, slots: Vec<u32>, pairs: Vec<(u32, Address)>) {
+            for leg in &legs {
+                self.balances.at(leg.to).add(leg.amount);
+                for slot in leg.route.slots.iter() {
+                    self.grid.at((*slot, self.imm.group)).get();
+                    leg.route.vault.put(leg.to, 1);
+                }
+            }
+            for slot in slots {
+                self.owners.at(slot).get();
+            }
+            for &(slot, who) in pairs.iter() {
+                self.owners.at(slot).set(&who);
+            }
+            for index in 0..3 {
+                self.total.add(index);
+            }
+        }
+
+        #[call]
+        pub fn helpers(&mut self, who: Address, legs: Vec<Leg>) -> u128 {
+            self.pay(who, 1);
+            self.pay_all(&legs);
+            let cell = self.cell_of(caller());
+            let before = cell.get();
+            self.touch(&self.total);
+            before
+        }
+
+        #[call]
+        pub fn calls(&mut self, who: Address, vault: VaultRef, amount: u128) -> u128 {
+            self.imm.vault.put(who, amount - 1);
+            let _ = vault.try_put(caller(), amount);
+            VaultRef(who).put(this(), 5);
+            let held = self.imm.vault.peek(self.imm.owner);
+            if held > 3 { held.min(amount) } else { held }
+        }
+
+        #[call]
+        #[access(
+            read grid[at],
+            write grid[(1, SLOT)],
+            write balances[caller],
+            add balances[leg.to],
+            add balances[TREASURY],
+            write total,
+            for slot in leg.route.slots { read grid[slot, imm.group] },
+            call imm.vault.put(this, _),
+            call leg.route.vault.peek(self.imm.owner),
+        )]
+        pub fn declared(&mut self, at: (u32, u32), leg: Leg) {
+            let _ = (at, leg);
+        }
+
+        #[call]
+        #[access(none)]
+        pub fn nothing(&mut self) {}
+
+        #[call(reentrant)]
+        #[access(undeclared)]
+        pub fn anything(&mut self, slot: u32) {
+            self.owners.at(slot * 2).remove();
+        }
+
+        fn pay(&mut self, to: Address, amount: u128) {
+            self.balances.at(to).add(amount);
+        }
+
+        fn pay_all(&mut self, legs: &[Leg]) {
+            for leg in legs {
+                self.pay(leg.to, leg.amount);
+            }
+        }
+
+        fn cell_of(&self, who: Address) -> Counter<Address> {
+            self.balances.at(who)
+        }
+
+        fn touch(&self, counter: &Counter) {
+            counter.add(1);
+        }
+    }
+}
+
+/// Declarations as the author would write them.
+fn text(list: &[AccessTemplate]) -> String {
+    let abi = &sample::ABI;
+    let clauses: Vec<String> = list
+        .iter()
+        .map(|template| match template {
+            AccessTemplate::Key { mode, field, parts } => {
+                let name = &abi.storage[*field as usize].name;
+                let mode = match mode {
+                    Mode::Read => "read",
+                    Mode::Add => "add",
+                    Mode::Write => "write",
+                };
+                match parts.len() {
+                    0 => format!("{mode} {name}"),
+                    _ => format!("{mode} {name}[{}]", exprs(parts)),
+                }
+            }
+            AccessTemplate::ForEach { list, body } => {
+                format!("for {} {{ {} }}", expr(list), text(body))
+            }
+            AccessTemplate::Call {
+                contract,
+                method,
+                args,
+            } => format!("call {}.{method}({})", expr(contract), exprs(args)),
+        })
+        .collect();
+    clauses.join(", ")
+}
+
+fn exprs(list: &[Expr]) -> String {
+    let list: Vec<String> = list.iter().map(expr).collect();
+    list.join(", ")
+}
+
+fn expr(expr: &Expr) -> String {
+    let with_path = |root: String, path: &[Cow<'static, str>]| {
+        path.iter().fold(root, |text, name| format!("{text}.{name}"))
+    };
+    match expr {
+        Expr::Caller => "caller".into(),
+        Expr::This => "this".into(),
+        Expr::Arg { param, path } => with_path(format!("arg{param}"), path),
+        Expr::Element { depth, path } => with_path(format!("element{depth}"), path),
+        Expr::Immutable { index, path } => with_path(format!("imm{index}"), path),
+        Expr::Integer(value) => value.to_string(),
+        Expr::Bytes(bytes) => format!("bytes({})", bytes[bytes.len() - 1]),
+        Expr::Unknown => "_".into(),
+    }
+}
+
+fn check(method: &str, expected: &str) {
+    let method = sample::ABI.method(method).expect("the method exists");
+    assert!(method.declared, "{} declares", method.name);
+    let words: Vec<&str> = expected.split_whitespace().collect();
+    assert_eq!(text(&method.access), words.join(" "), "{}", method.name);
+}
+
+#[test]
+fn methods_of_cells_have_modes() {
+    check(
+        "all_reads",
+        "read name, read balances[arg0], read total",
+    );
+    check(
+        "modes",
+        "add total, write name, add balances[arg0], write balances[caller], write balances[this],
+         write grid[1, 3], write owners[imm2]",
+    );
+    check("merged", "write balances[arg0]");
+}
+
+#[test]
+fn variables_are_followed() {
+    check(
+        "aliases",
+        "add balances[arg0], add balances[caller], read grid[arg1.0, arg1.1],
+         read grid[arg1.1, arg1.0], add balances[arg2.to], add balances[bytes(7)],
+         add balances[bytes(0)]",
+    );
+}
+
+#[test]
+fn branches_are_united() {
+    check(
+        "branches",
+        "write balances[arg1], write balances[arg2],
+         call imm0.put(arg2, 1), call imm0.put(arg1, 1),
+         call imm1.put(arg2, 1), call imm1.put(arg1, 1)",
+    );
+}
+
+#[test]
+fn loops_over_arguments_become_loops() {
+    check(
+        "loops",
+        "for arg0 { add balances[element0.to],
+            for element0.route.slots { read grid[element0, imm2],
+                call element1.route.vault.put(element1.to, 1) } },
+         for arg1 { read owners[element0] },
+         for arg2 { write owners[element0.0] },
+         add total",
+    );
+}
+
+#[test]
+fn private_methods_are_followed() {
+    check(
+        "helpers",
+        "add balances[arg0], for arg1 { add balances[element0.to] }, read balances[caller],
+         add total",
+    );
+}
+
+#[test]
+fn calls_to_clients_are_found() {
+    check(
+        "calls",
+        "call imm0.put(arg0, _), call arg1.put(caller, arg2), call arg0.put(this, 5),
+         call imm0.peek(imm3)",
+    );
+}
+
+#[test]
+fn declarations_say_what_is_written() {
+    check(
+        "declared",
+        "read grid[arg0.0, arg0.1], write grid[1, 3], write balances[caller],
+         add balances[arg1.to], add balances[bytes(7)], write total,
+         for arg1.route.slots { read grid[element0, imm2] },
+         call imm0.put(this, _), call arg1.route.vault.peek(imm3)",
+    );
+    check("nothing", "");
+}
+
+#[test]
+fn what_is_undeclared_says_so() {
+    for name in ["anything", "init"] {
+        let method = sample::ABI.method(name).expect("the method exists");
+        assert!(!method.declared && method.access.is_empty());
+    }
+    assert!(sample::ABI.method("anything").is_some_and(|method| method.reentrant));
+}

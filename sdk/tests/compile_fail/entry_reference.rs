@@ -1,0 +1,14 @@
+//! An argument that refers to what nobody holds.
+
+#[tollway_sdk::contract]
+mod sample {
+    #[storage]
+    pub struct Sample {}
+
+    impl Sample {
+        #[call]
+        pub fn method(&mut self, name: &str) {}
+    }
+}
+
+fn main() {}

@@ -1,0 +1,86 @@
+//! Bodies whose access cannot be known.
+
+#[tollway_sdk::contract]
+mod sample {
+    use tollway_sdk::{Address, Counter, Item, Map};
+
+    #[storage]
+    pub struct Sample {
+        total: Counter,
+        owner: Item<Address>,
+        balances: Map<Address, Counter>,
+    }
+
+    impl Sample {
+        #[call]
+        pub fn key_from_state(&mut self) {
+            let owner = self.owner.get_or(Address::ZERO);
+            self.balances.at(owner).add(1);
+        }
+
+        #[call]
+        pub fn key_that_changes(&mut self, who: Address) {
+            let mut to = who;
+            to = Address::ZERO;
+            self.balances.at(to).add(1);
+        }
+
+        #[call]
+        pub fn key_in_closure(&mut self, who: Vec<Address>) {
+            who.iter().for_each(|who| self.balances.at(*who).add(1));
+        }
+
+        #[call]
+        pub fn escaping_cell(&mut self) {
+            free(&self.total);
+        }
+
+        #[call]
+        pub fn escaping_map(&mut self) {
+            let maps = [&self.balances];
+            maps[0].at(Address::ZERO).add(1);
+        }
+
+        #[call]
+        pub fn escaping_self(&mut self) {
+            Self::associated(self);
+        }
+
+        #[call]
+        pub fn reassigned_cell(&mut self, a: Address, b: Address) {
+            let mut cell = self.balances.at(a);
+            cell = self.balances.at(b);
+            cell.add(1);
+        }
+
+        #[call]
+        pub fn hidden_in_macro(&mut self) {
+            run! { with self.total => add 1 }
+        }
+
+        #[call]
+        pub fn recursion(&mut self, depth: u32) {
+            self.recursion(depth - 1);
+        }
+
+        #[view]
+        pub fn writing_view(&self) {
+            self.total.add(1);
+        }
+
+        #[call]
+        pub fn unknown_cell_method(&mut self) {
+            self.total.double();
+        }
+
+        fn associated(this: &Self) {
+            this.total.add(1);
+        }
+    }
+
+    fn free(counter: &Counter) {
+        counter.add(1);
+    }
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+//! A contract without storage.
+
+#[tollway_sdk::contract]
+mod sample {}
+
+fn main() {}
