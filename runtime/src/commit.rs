@@ -6,35 +6,39 @@ use crate::execute::overlay::Overlay;
 use crate::execute::{LanesOutcome, value_in};
 use crate::plan::{PARENT, Plan};
 use crate::store::{Write, WriteBatch};
+use rayon::prelude::*;
 
-/// The batch of a block whose lanes needed no repair.
+/// The batch of a block whose lanes needed no repair. Each shard of the plan's keys makes its part.
 pub(crate) fn batch_of_lanes(
     plan: &Plan,
     lanes: &LanesOutcome,
     height: Height,
     parent_version: u64,
 ) -> WriteBatch {
-    let changed = plan
-        .keys
-        .iter()
-        .enumerate()
-        .filter(|(_, key)| key.last != PARENT);
-    let writes = changed
-        .filter_map(|(number, key)| {
-            let value = value_in(&lanes.cells, plan, key.last, number as u32);
-            (value != key.base.as_ref()).then(|| Write {
+    let writes_of = |shard| writes_of_shard(plan, lanes, shard);
+    let parts = match plan.keys.shard_count() {
+        1 => vec![writes_of(0)],
+        shards => (0..shards).into_par_iter().map(writes_of).collect(),
+    };
+    WriteBatch { height, parent_version, parts }
+}
+
+fn writes_of_shard(plan: &Plan, lanes: &LanesOutcome, shard: usize) -> Vec<Write> {
+    let keys = plan.keys.iter_shard(shard);
+    let mut writes = Vec::with_capacity(keys.len());
+    for (number, key) in keys {
+        let last = plan.keys.last_version(number);
+        let value = value_in(&lanes.cells, plan, last, number);
+        if last != PARENT && value != key.base.as_ref() {
+            writes.push(Write {
                 contract: key.contract,
                 key: key.key.clone(),
                 value: value.cloned(),
                 slot: key.slot,
-            })
-        })
-        .collect();
-    WriteBatch {
-        height,
-        parent_version,
-        writes,
+            });
+        }
     }
+    writes
 }
 
 /// The batch of a block that was repaired, or of a call outside blocks.
@@ -44,16 +48,17 @@ pub(crate) fn batch_of_overlay(
     height: Height,
     parent_version: u64,
 ) -> WriteBatch {
-    let (planned, others) = overlay.into_parts();
+    let (mut planned, others) = overlay.into_parts();
     let keys = plan.iter().flat_map(|plan| plan.keys.iter());
     let mut writes: Vec<Write> = keys
-        .zip(planned)
-        .filter(|(key, value)| *value != key.base)
-        .map(|(key, value)| Write {
-            contract: key.contract,
-            key: key.key.clone(),
-            value,
-            slot: key.slot,
+        .filter_map(|(number, key)| {
+            let value = planned[number as usize].take();
+            (value != key.base).then(|| Write {
+                contract: key.contract,
+                key: key.key.clone(),
+                value,
+                slot: key.slot,
+            })
         })
         .collect();
     writes.extend(others.into_iter().map(|((contract, key), value)| Write {
@@ -62,9 +67,5 @@ pub(crate) fn batch_of_overlay(
         value,
         slot: None,
     }));
-    WriteBatch {
-        height,
-        parent_version,
-        writes,
-    }
+    WriteBatch { height, parent_version, parts: vec![writes] }
 }

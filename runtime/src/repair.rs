@@ -41,19 +41,11 @@ pub(crate) struct Repaired {
 /// Whether the lanes left anything to repair.
 pub(crate) fn is_needed(resolved: &Resolved, lanes: &LanesOutcome) -> bool {
     lanes.overflowed
-        || resolved.targets.iter().any(|target| {
-            matches!(
-                target,
-                Target::Method {
-                    declared: false,
-                    ..
-                }
-            )
-        })
-        || lanes
-            .results
+        || resolved
+            .targets
             .iter()
-            .any(|result| matches!(result, Some(LaneResult::Missed)))
+            .any(|target| matches!(target, Target::Method { declared: false, .. }))
+        || lanes.results.iter().any(|result| matches!(result, Some(LaneResult::Missed)))
 }
 
 struct Walk<'b> {
@@ -86,7 +78,7 @@ pub(crate) fn repair(
         plan,
         lanes: &lanes,
         on_miss,
-        suspect: vec![false; plan.keys.len()],
+        suspect: vec![false; plan.keys.number_count()],
     };
     let mut overlay = Box::new(Overlay::new(Arc::clone(store), Arc::clone(&plan.keys)));
     let mut receipts = Vec::with_capacity(results.len());
@@ -112,23 +104,13 @@ pub(crate) fn repair(
         };
         receipts.push(receipt);
     }
-    Ok(Repaired {
-        receipts,
-        overlay: *overlay,
-        repaired,
-    })
+    Ok(Repaired { receipts, overlay: *overlay, repaired })
 }
 
 impl Walk<'_> {
     fn accesses(&self, call: usize) -> impl Iterator<Item = (usize, &Access, u32)> {
         let range = self.resolved.range(call);
-        range.map(|at| {
-            (
-                at,
-                &self.resolved.accesses[at],
-                self.plan.placements[at].key,
-            )
-        })
+        range.map(|at| (at, &self.resolved.accesses[at], self.plan.placements[at].key))
     }
 
     /// Whether a call saw, in its lane, an input that is not the value now.
@@ -174,30 +156,18 @@ impl Walk<'_> {
     }
 
     fn resolved_accesses(&self, call: usize) -> Vec<(usize, Access, u32)> {
-        self.accesses(call)
-            .map(|(at, access, key)| (at, *access, key))
-            .collect()
+        self.accesses(call).map(|(at, access, key)| (at, *access, key)).collect()
     }
 
     /// Runs a call on the state now. The overlay travels with the call, and comes back.
-    #[expect(
-        clippy::type_complexity,
-        reason = "context and overlay travel with the call"
-    )]
+    #[expect(clippy::type_complexity, reason = "context and overlay travel with the call")]
     fn run_again(
         &mut self,
         index: usize,
         mut ctx: Box<CallContext>,
         overlay: Box<Overlay>,
-    ) -> (
-        Box<CallContext>,
-        Option<Box<Overlay>>,
-        Result<Receipt, &'static str>,
-    ) {
-        let Target::Method {
-            contract, method, ..
-        } = self.resolved.targets[index]
-        else {
+    ) -> (Box<CallContext>, Option<Box<Overlay>>, Result<Receipt, &'static str>) {
+        let Target::Method { contract, method, .. } = self.resolved.targets[index] else {
             return (ctx, Some(overlay), Err("a refused call was to be repaired"));
         };
         ctx.clear();
@@ -206,12 +176,7 @@ impl Walk<'_> {
                 Mode::Add => None,
                 Mode::Read | Mode::Write => overlay.planned(key).cloned(),
             };
-            ctx.declare(
-                access.contract,
-                self.resolved.key(access),
-                access.mode,
-                input,
-            );
+            ctx.declare(access.contract, self.resolved.key(access), access.mode, input);
         }
         let mut parked = None;
         ctx.outside = match self.on_miss {
@@ -256,21 +221,15 @@ impl Walk<'_> {
         overlay: &mut Overlay,
     ) -> Receipt {
         let keys: Vec<u32> = self.accesses(index).map(|(_, _, key)| key).collect();
-        let modes: Vec<Mode> = self
-            .accesses(index)
-            .map(|(_, access, _)| access.mode)
-            .collect();
+        let modes: Vec<Mode> = self.accesses(index).map(|(_, access, _)| access.mode).collect();
         for (key, mode) in keys.iter().zip(modes) {
             self.suspect[*key as usize] |= mode != Mode::Read;
         }
         let (declared, undeclared) = ctx.changes();
-        let fits = declared
-            .iter()
-            .zip(&keys)
-            .all(|(touched, key)| match touched.change {
-                Change::Added(amount) => add_to(overlay.planned(*key), amount).is_some(),
-                _ => true,
-            });
+        let fits = declared.iter().zip(&keys).all(|(touched, key)| match touched.change {
+            Change::Added(amount) => add_to(overlay.planned(*key), amount).is_some(),
+            _ => true,
+        });
         if !fits {
             return add_failed(receipt, self.block.calls[index].contract);
         }

@@ -283,9 +283,8 @@ impl Runtime {
                 most: config::STACK_UNITS_CEILING.into(),
             });
         }
-        let engine_error = |error: wasmtime::Error| RuntimeError::Engine {
-            reason: format!("{error:#}"),
-        };
+        let engine_error =
+            |error: wasmtime::Error| RuntimeError::Engine { reason: format!("{error:#}") };
         let engine_config = config::engine_config(config.compiler).map_err(engine_error)?;
         let engine = Engine::new(&engine_config).map_err(engine_error)?;
         let mut linker = Linker::new(&engine);
@@ -299,10 +298,7 @@ impl Runtime {
             .thread_name(|number| format!("tollway-{number}"))
             .stack_size(config::thread_stack_bytes(&config.limits))
             .build()
-            .map_err(|error| RuntimeError::Threads {
-                threads,
-                reason: error.to_string(),
-            })?;
+            .map_err(|error| RuntimeError::Threads { threads, reason: error.to_string() })?;
         let no_registry = Arc::<Registry>::default();
         let limits = Arc::new(config.limits.clone());
         let workers = (0..threads)
@@ -371,14 +367,10 @@ impl Runtime {
             return Ok(hash);
         }
         let prepared = prepare(wasm, &self.config.limits)?;
-        let compile_error = |error: wasmtime::Error| UploadError::Compile {
-            reason: format!("{error:#}"),
-        };
+        let compile_error =
+            |error: wasmtime::Error| UploadError::Compile { reason: format!("{error:#}") };
         let module = Module::new(&self.engine, &prepared.wasm).map_err(compile_error)?;
-        let linked = self
-            .linker
-            .instantiate_pre(&module)
-            .map_err(compile_error)?;
+        let linked = self.linker.instantiate_pre(&module).map_err(compile_error)?;
         let code = Code {
             hash,
             abi: prepared.abi,
@@ -400,14 +392,7 @@ impl Runtime {
     /// # Errors
     /// [`InstantiateError`] says why not; nothing was stored.
     pub fn instantiate(&mut self, request: Instantiate) -> Result<Address, InstantiateError> {
-        let Instantiate {
-            code,
-            creator,
-            salt,
-            immutables,
-            args,
-            gas_limit,
-        } = request;
+        let Instantiate { code, creator, salt, immutables, args, gas_limit } = request;
         let Some(code) = self.codes.get(&code).cloned() else {
             return Err(InstantiateError::UnknownCode { code });
         };
@@ -424,22 +409,11 @@ impl Runtime {
         if self.registry.find(&address).is_some() {
             return Err(InstantiateError::AddressTaken { address });
         }
-        let init = code
-            .abi
-            .methods
-            .iter()
-            .position(|method| method.name == INIT_METHOD);
+        let init = code.abi.methods.iter().position(|method| method.name == INIT_METHOD);
         if init.is_none() && !args.is_empty() {
-            return Err(InstantiateError::NoInit {
-                contract,
-                size: args.len(),
-            });
+            return Err(InstantiateError::NoInit { contract, size: args.len() });
         }
-        let new = Contract {
-            address,
-            code: Arc::clone(&code),
-            immutables: immutables.into(),
-        };
+        let new = Contract { address, code: Arc::clone(&code), immutables: immutables.into() };
         let index = Arc::make_mut(&mut self.registry).insert(new);
         match self.run_init(index, init, creator, &args, gas_limit, &contract) {
             Ok(()) => Ok(address),
@@ -472,14 +446,8 @@ impl Runtime {
                 Receipt::failed(bad_arguments(INIT_METHOD, error), refused_gas(gas_limit), 0);
             return Err(failed(receipt));
         }
-        let task = Task {
-            call_index: 0,
-            caller: creator,
-            contract: index,
-            method,
-            args,
-            gas_limit,
-        };
+        let task =
+            Task { call_index: 0, caller: creator, contract: index, method, args, gas_limit };
         let (receipt, writes) = self.run_alone(task).map_err(InstantiateError::Bug)?;
         if !receipt.is_success() {
             return Err(failed(receipt));
@@ -490,21 +458,15 @@ impl Runtime {
     /// Also without writes a new contract is a new state: a block executed before it may have
     /// found it missing.
     fn commit_between_blocks(&mut self, writes: Vec<Write>) -> Result<(), InstantiateError> {
-        let batch = WriteBatch {
-            height: self.head(),
-            parent_version: self.store.version(),
-            writes,
-        };
+        let (height, parent_version) = (self.head(), self.store.version());
+        let batch = WriteBatch { height, parent_version, parts: vec![writes] };
         self.commit(batch)?;
         Ok(())
     }
 
     /// Runs one call on the head's state, with no access set. Returns its receipt and changes.
     fn run_alone(&self, task: Task<'_>) -> Result<(Receipt, Vec<Write>), &'static str> {
-        let overlay = Box::new(Overlay::new(
-            Arc::clone(&self.store),
-            Arc::<KeyIndex>::default(),
-        ));
+        let overlay = Box::new(Overlay::new(Arc::clone(&self.store), Arc::<KeyIndex>::default()));
         self.pool.install(|| {
             let mut worker = self.workers[0].lock();
             let mut ctx = worker.take().ok_or("a worker lost its context")?;
@@ -521,17 +483,15 @@ impl Runtime {
                 .changes()
                 .1
                 .iter_mut()
-                .filter_map(
-                    |touched| match std::mem::replace(&mut touched.change, Change::None) {
-                        Change::Written(value) => Some(Write {
-                            contract: touched.contract,
-                            key: touched.key.clone(),
-                            value,
-                            slot: None,
-                        }),
-                        Change::None | Change::Added(_) => None,
-                    },
-                )
+                .filter_map(|touched| match std::mem::replace(&mut touched.change, Change::None) {
+                    Change::Written(value) => Some(Write {
+                        contract: touched.contract,
+                        key: touched.key.clone(),
+                        value,
+                        slot: None,
+                    }),
+                    Change::None | Change::Added(_) => None,
+                })
                 .collect();
             self.park_context(&mut ctx);
             *worker = Some(ctx);
@@ -569,10 +529,7 @@ impl Runtime {
         let head = self.head();
         let follows = block.height.0 == head.0.wrapping_add(1) || head.0 == 0 && block.height.0 > 0;
         if !follows {
-            return Err(ExecuteError::WrongHeight {
-                block: block.height,
-                head,
-            });
+            return Err(ExecuteError::WrongHeight { block: block.height, head });
         }
         let (calls, limit) = (block.calls.len(), self.config.limits.calls_max);
         if calls > limit {
@@ -588,31 +545,16 @@ impl Runtime {
     pub fn plan(&self, block: &Block) -> Result<BlockTrace, ExecuteError> {
         self.check_block(block)?;
         self.pool.install(|| {
-            let resolved = resolve(
-                &block.calls,
-                &self.registry,
-                &self.store,
-                &self.config.limits,
-            )?;
+            let resolved = resolve(&block.calls, &self.registry, &self.store, &self.config.limits)?;
             let plan = plan(&resolved, &self.store);
-            Ok(report::trace_of_plan(
-                block,
-                &resolved,
-                &plan,
-                &self.registry,
-            ))
+            Ok(report::trace_of_plan(block, &resolved, &plan, &self.registry))
         })
     }
 
     fn execute_in_pool(&self, block: &Block, clock: Instant) -> Result<BlockOutcome, ExecuteError> {
         let now = || clock.elapsed().as_nanos() as u64;
         let mut times = Timings::default();
-        let resolved = resolve(
-            &block.calls,
-            &self.registry,
-            &self.store,
-            &self.config.limits,
-        )?;
+        let resolved = resolve(&block.calls, &self.registry, &self.store, &self.config.limits)?;
         times.resolved_ns = now();
         let plan = plan(&resolved, &self.store);
         times.planned_ns = now();
@@ -630,11 +572,7 @@ impl Runtime {
                 let (receipts, batch, repaired) = self.settle(block, &resolved, &plan, lanes)?;
                 times.repaired_ns = now();
                 let trace = self.config.trace.then(|| {
-                    let run = report::Run {
-                        times,
-                        spans: &spans,
-                        repaired: &repaired,
-                    };
+                    let run = report::Run { times, spans: &spans, repaired: &repaired };
                     let threads = self.workers.len();
                     report::trace_of_run(
                         block,
@@ -646,12 +584,7 @@ impl Runtime {
                         &run,
                     )
                 });
-                Ok(BlockOutcome {
-                    receipts,
-                    batch,
-                    stats: times.stats(repaired.len()),
-                    trace,
-                })
+                Ok(BlockOutcome { receipts, batch, stats: times.stats(repaired.len()), trace })
             })
             .map_err(ExecuteError::Bug);
         for worker in &self.workers {
@@ -674,15 +607,8 @@ impl Runtime {
         if repair::is_needed(resolved, &lanes) {
             let mut worker = self.workers[0].lock();
             let on_miss = self.config.on_miss;
-            let repaired = repair::repair(
-                block,
-                resolved,
-                plan,
-                lanes,
-                &self.store,
-                on_miss,
-                &mut worker,
-            )?;
+            let repaired =
+                repair::repair(block, resolved, plan, lanes, &self.store, on_miss, &mut worker)?;
             let batch = batch_of_overlay(Some(plan), repaired.overlay, height, version);
             return Ok((repaired.receipts, batch, repaired.repaired));
         }
@@ -737,14 +663,7 @@ impl Runtime {
             return refuse(bad_arguments(method, error));
         }
         let caller = Address::ZERO;
-        let task = Task {
-            call_index: 0,
-            caller,
-            contract: index,
-            method: number,
-            args,
-            gas_limit,
-        };
+        let task = Task { call_index: 0, caller, contract: index, method: number, args, gas_limit };
         let (receipt, _) = self.run_alone(task).map_err(ExecuteError::Bug)?;
         Ok(receipt)
     }
@@ -768,19 +687,13 @@ impl Runtime {
         let Some(index) = self.registry.find(&contract) else {
             return Ok(None);
         };
-        Ok(self
-            .store
-            .get_at(height, index, key)?
-            .map(|value| value.to_vec()))
+        Ok(self.store.get_at(height, index, key)?.map(|value| value.to_vec()))
     }
 
     /// The whole state in key order, as [`digest`] lays it out. Copies it: for tests, the oracle
     /// and small states.
     pub fn state_entries(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        let codes = self
-            .codes
-            .keys()
-            .map(|hash| (digest::code_key(&hash.0), Vec::new()));
+        let codes = self.codes.keys().map(|hash| (digest::code_key(&hash.0), Vec::new()));
         let contracts = self.registry.contracts().iter().map(|contract| {
             let value = [&contract.code.hash.0[..], &contract.immutables].concat();
             (digest::contract_key(&contract.address), value)

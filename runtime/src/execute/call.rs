@@ -251,18 +251,14 @@ impl CallContext {
         let among_declared = if declared.len() <= LINEAR_SEARCH_MAX {
             declared.iter().position(is_it)
         } else {
-            declared
-                .binary_search_by(|t| (t.contract, &*t.key).cmp(&(contract, key)))
-                .ok()
+            declared.binary_search_by(|t| (t.contract, &*t.key).cmp(&(contract, key))).ok()
         };
         among_declared.or_else(|| {
             if self.undeclared_index.is_empty() {
                 return None;
             }
             let hash = self.hasher.hash_one((contract, key));
-            self.undeclared_index
-                .find(hash, |index| is_it(&self.touched[*index]))
-                .copied()
+            self.undeclared_index.find(hash, |index| is_it(&self.touched[*index])).copied()
         })
     }
 
@@ -360,9 +356,7 @@ impl CallContext {
     /// The frame of the contract that is running.
     #[inline]
     pub(crate) fn frame(&mut self) -> Result<&mut Frame, Exit> {
-        self.frames
-            .last_mut()
-            .ok_or(Exit::Abort(Abort::Bug("no contract is running")))
+        self.frames.last_mut().ok_or(Exit::Abort(Abort::Bug("no contract is running")))
     }
 
     fn recycle(&mut self, mut frame: Frame) {
@@ -461,12 +455,7 @@ fn finish(ctx: &mut CallContext, task: Task<'_>, intrinsic: Gas, end: FrameEnd) 
                     Receipt::failed(Failure::AddOverflow { contract }, gas_used, misses)
                 }
             },
-            outcome => Receipt {
-                outcome,
-                gas_used,
-                misses,
-                events: Vec::new(),
-            },
+            outcome => Receipt { outcome, gas_used, misses, events: Vec::new() },
         },
     };
     if !receipt.is_success() {

@@ -27,10 +27,7 @@ pub(crate) struct HostState {
 
 impl HostState {
     pub(crate) fn new(memory: Memory) -> Self {
-        Self {
-            ctx: None,
-            memory: Some(memory),
-        }
+        Self { ctx: None, memory: Some(memory) }
     }
 }
 
@@ -50,12 +47,7 @@ pub(crate) fn run_frame(
             instance.store.data_mut().ctx = Some(ctx);
             let result = instance.call(method, args_len, allowance + 1);
             // Every host function puts the context back before it returns.
-            ctx = instance
-                .store
-                .data_mut()
-                .ctx
-                .take()
-                .expect("the context is with the instance");
+            ctx = instance.store.data_mut().ctx.take().expect("the context is with the instance");
             let end = frame_end(&mut ctx, &mut instance, contract, result, allowance);
             ctx.pool.put(instance);
             end
@@ -85,10 +77,7 @@ fn frame_end(
     allowance: u64,
 ) -> FrameEnd {
     let address = ctx.registry.contract(contract).address;
-    let failed = |failure| FrameEnd {
-        outcome: Outcome::Failed(failure),
-        fuel_used: allowance,
-    };
+    let failed = |failure| FrameEnd { outcome: Outcome::Failed(failure), fuel_used: allowance };
     match (result, ctx.exit.take()) {
         (Ok(status), _) => {
             let Some(fuel_used) = used(allowance, instance.fuel_left()) else {
@@ -101,17 +90,13 @@ fn frame_end(
             let outcome = if status == 0 {
                 Outcome::Returned(output)
             } else {
-                Outcome::Reverted {
-                    contract: address,
-                    error: output,
-                }
+                Outcome::Reverted { contract: address, error: output }
             };
             FrameEnd { outcome, fuel_used }
         }
-        (Err(_), Some(Exit::Chosen { outcome, fuel_left })) => FrameEnd {
-            outcome,
-            fuel_used: used(allowance, fuel_left).unwrap_or(allowance),
-        },
+        (Err(_), Some(Exit::Chosen { outcome, fuel_left })) => {
+            FrameEnd { outcome, fuel_used: used(allowance, fuel_left).unwrap_or(allowance) }
+        }
         (Err(_), Some(Exit::OutOfGas)) => failed(Failure::OutOfGas),
         (Err(_), Some(Exit::Trap)) => failed(Failure::Trap { contract: address }),
         (Err(_), Some(Exit::AddOverflow)) => failed(Failure::AddOverflow { contract: address }),
@@ -122,9 +107,8 @@ fn frame_end(
         (Err(error), None) => match error.downcast_ref::<Trap>() {
             Some(Trap::OutOfFuel) => failed(Failure::OutOfGas),
             Some(Trap::StackOverflow) | None => {
-                ctx.abort = Some(Abort::Bug(
-                    "the native stack was exhausted before the counted one",
-                ));
+                ctx.abort =
+                    Some(Abort::Bug("the native stack was exhausted before the counted one"));
                 trapped(ctx, contract, allowance)
             }
             Some(_) if instance.is_stack_exhausted() => {
@@ -142,10 +126,7 @@ fn used(allowance: u64, fuel_left: u64) -> Option<u64> {
 
 fn trapped(ctx: &CallContext, contract: ContractIndex, allowance: u64) -> FrameEnd {
     let contract = ctx.registry.contract(contract).address;
-    FrameEnd {
-        outcome: Outcome::Failed(Failure::Trap { contract }),
-        fuel_used: allowance,
-    }
+    FrameEnd { outcome: Outcome::Failed(Failure::Trap { contract }), fuel_used: allowance }
 }
 
 /// Stops the contract that is running.
@@ -177,10 +158,7 @@ fn charge_for(caller: &mut Caller<'_, HostState>, gas: (u64, u64), bytes: u64) -
 fn parts<'a>(caller: &'a mut Caller<'_, HostState>) -> Result<(&'a mut [u8], &'a mut CallContext)> {
     let memory = caller.data().memory.ok_or_else(missing_context)?;
     let (memory, state) = memory.data_and_store_mut(caller);
-    Ok((
-        memory,
-        state.ctx.as_deref_mut().ok_or_else(missing_context)?,
-    ))
+    Ok((memory, state.ctx.as_deref_mut().ok_or_else(missing_context)?))
 }
 
 #[cold]
@@ -249,19 +227,13 @@ fn touch_to_change(
 
 #[inline]
 fn pay_for_miss(caller: &mut Caller<'_, HostState>, price: u64) -> Result<()> {
-    if price == 0 {
-        Ok(())
-    } else {
-        charge(caller, price)
-    }
+    if price == 0 { Ok(()) } else { charge(caller, price) }
 }
 
 impl HostFunctions for HostState {
     fn caller(caller: &mut Caller<'_, Self>, out: u32) -> Result<()> {
         charge_for(caller, host_gas::caller, 0)?;
-        with(caller, |memory, ctx| {
-            copy_out(memory, out, &ctx.frame()?.caller.0)
-        })
+        with(caller, |memory, ctx| copy_out(memory, out, &ctx.frame()?.caller.0))
     }
 
     fn this(caller: &mut Caller<'_, Self>, out: u32) -> Result<()> {
@@ -290,9 +262,7 @@ impl HostFunctions for HostState {
     fn args(caller: &mut Caller<'_, Self>, out: u32) -> Result<()> {
         let length = with(caller, |_, ctx| Ok(ctx.frame()?.args.len() as u64))?;
         charge_for(caller, host_gas::args, length)?;
-        with(caller, |memory, ctx| {
-            copy_out(memory, out, &ctx.frame()?.args)
-        })
+        with(caller, |memory, ctx| copy_out(memory, out, &ctx.frame()?.args))
     }
 
     fn immutables(caller: &mut Caller<'_, Self>, out: u32, capacity: u32) -> Result<u32> {
@@ -303,12 +273,7 @@ impl HostFunctions for HostState {
         charge_for(caller, host_gas::immutables, length)?;
         with(caller, |memory, ctx| {
             let contract = ctx.frame()?.contract;
-            copy_if_fits(
-                memory,
-                out,
-                capacity,
-                &ctx.registry.contract(contract).immutables,
-            )
+            copy_if_fits(memory, out, capacity, &ctx.registry.contract(contract).immutables)
         })
     }
 
@@ -325,20 +290,14 @@ impl HostFunctions for HostState {
             let contract = ctx.frame()?.contract;
             let (index, price) = ctx.touch(contract, key, Mode::Read)?;
             // A miss is paid for before its value is looked at, so that it can't be used unpaid.
-            let length = if price == 0 {
-                ctx.value(index)?.map(|value| value.len())
-            } else {
-                None
-            };
+            let length = if price == 0 { ctx.value(index)?.map(|value| value.len()) } else { None };
             Ok((index, price, length))
         })?;
         let length = if price == 0 {
             length
         } else {
             pay_for_miss(caller, price)?;
-            with(caller, |_, ctx| {
-                Ok(ctx.value(index)?.map(|value| value.len()))
-            })?
+            with(caller, |_, ctx| Ok(ctx.value(index)?.map(|value| value.len())))?
         };
         let Some(length) = length else {
             return Ok(ABSENT);
@@ -357,11 +316,7 @@ impl HostFunctions for HostState {
         value: u32,
         value_len: u32,
     ) -> Result<()> {
-        charge_for(
-            caller,
-            host_gas::write,
-            u64::from(key_len) + u64::from(value_len),
-        )?;
+        charge_for(caller, host_gas::write, u64::from(key_len) + u64::from(value_len))?;
         let price = with(caller, |memory, ctx| {
             let key = key_at(memory, key, key_len)?;
             let value = &memory[range(value, value_len, memory).ok_or(Exit::Trap)?];
@@ -417,11 +372,7 @@ impl HostFunctions for HostState {
             {
                 return Err(Exit::Trap);
             }
-            let event = Event {
-                contract: contract.address,
-                event,
-                data: data.to_vec(),
-            };
+            let event = Event { contract: contract.address, event, data: data.to_vec() };
             ctx.events.push(event);
             Ok(())
         })
@@ -448,10 +399,7 @@ impl HostFunctions for HostState {
             let frame = ctx.frame()?;
             let (error, contract) = (std::mem::take(&mut frame.output), frame.contract);
             let contract = ctx.registry.contract(contract).address;
-            Err(Exit::Chosen {
-                outcome: Outcome::Reverted { contract, error },
-                fuel_left,
-            })
+            Err(Exit::Chosen { outcome: Outcome::Reverted { contract, error }, fuel_left })
         })
     }
 
@@ -464,11 +412,7 @@ impl HostFunctions for HostState {
         args_len: u32,
         gas: u64,
     ) -> Result<u32> {
-        charge_for(
-            caller,
-            host_gas::call,
-            u64::from(method_len) + u64::from(args_len),
-        )?;
+        charge_for(caller, host_gas::call, u64::from(method_len) + u64::from(args_len))?;
         let target = with(caller, |memory, ctx| {
             let address = &memory[range(address, 32, memory).ok_or(Exit::Trap)?];
             let method = &memory[range(method, method_len, memory).ok_or(Exit::Trap)?];
@@ -483,10 +427,7 @@ impl HostFunctions for HostState {
                 with(caller, |_, ctx| {
                     let contract = ctx.frame()?.contract;
                     let contract = ctx.registry.contract(contract).address;
-                    let failure = Failure::CallRefused {
-                        contract,
-                        status: status as u32,
-                    };
+                    let failure = Failure::CallRefused { contract, status: status as u32 };
                     note_call(ctx, Some(Outcome::Failed(failure)), Vec::new())
                 })?;
                 status
@@ -499,9 +440,7 @@ impl HostFunctions for HostState {
     fn call_output(caller: &mut Caller<'_, Self>, out: u32, capacity: u32) -> Result<u32> {
         let length = with(caller, |_, ctx| Ok(ctx.frame()?.last_output.len() as u64))?;
         charge_for(caller, host_gas::call_output, length)?;
-        with(caller, |memory, ctx| {
-            copy_if_fits(memory, out, capacity, &ctx.frame()?.last_output)
-        })
+        with(caller, |memory, ctx| copy_if_fits(memory, out, capacity, &ctx.frame()?.last_output))
     }
 
     fn forward_failure(caller: &mut Caller<'_, Self>) -> Result<()> {
@@ -585,10 +524,7 @@ fn call_contract(
             Ok(CallStatus::Ok)
         }
         Outcome::Reverted { contract, error } => {
-            let outcome = Outcome::Reverted {
-                contract,
-                error: error.clone(),
-            };
+            let outcome = Outcome::Reverted { contract, error: error.clone() };
             note_call(ctx, Some(outcome), error)?;
             Ok(CallStatus::Reverted)
         }

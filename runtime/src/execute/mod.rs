@@ -115,12 +115,8 @@ pub(crate) fn run_lanes(
     clock: Option<Instant>,
 ) -> Result<LanesOutcome, &'static str> {
     let queues: Vec<Queue<u32>> = workers.iter().map(|_| Queue::new_lifo()).collect();
-    let runs = |call: &usize| {
-        matches!(
-            resolved.targets[*call],
-            Target::Method { declared: true, .. }
-        )
-    };
+    let runs =
+        |call: &usize| matches!(resolved.targets[*call], Target::Method { declared: true, .. });
     let roots: Vec<u32> = (0..resolved.targets.len())
         .filter(|call| plan.graph.waits[*call] == 0 && runs(call))
         .map(|call| call as u32)
@@ -131,18 +127,9 @@ pub(crate) fn run_lanes(
         block,
         resolved,
         plan,
-        cells: empty()
-            .take(plan.placements.len() + plan.sums.len())
-            .collect(),
-        results: std::iter::repeat_with(OnceLock::new)
-            .take(resolved.targets.len())
-            .collect(),
-        waits: plan
-            .graph
-            .waits
-            .iter()
-            .map(|count| AtomicU32::new(*count))
-            .collect(),
+        cells: empty().take(plan.placements.len() + plan.sums.len()).collect(),
+        results: std::iter::repeat_with(OnceLock::new).take(resolved.targets.len()).collect(),
+        waits: plan.graph.waits.iter().map(|count| AtomicU32::new(*count)).collect(),
         roots,
         next_root: AtomicUsize::new(0),
         unfinished: AtomicUsize::new(calls + plan.sums.len()),
@@ -150,17 +137,13 @@ pub(crate) fn run_lanes(
         bug: OnceLock::new(),
         stealers: queues.iter().map(Queue::stealer).collect(),
         spans: match clock {
-            Some(_) => std::iter::repeat_with(OnceLock::new)
-                .take(resolved.targets.len())
-                .collect(),
+            Some(_) => std::iter::repeat_with(OnceLock::new).take(resolved.targets.len()).collect(),
             None => Vec::new(),
         },
         clock,
     };
-    let queues: Vec<Mutex<Option<Queue<u32>>>> = queues
-        .into_iter()
-        .map(|queue| Mutex::new(Some(queue)))
-        .collect();
+    let queues: Vec<Mutex<Option<Queue<u32>>>> =
+        queues.into_iter().map(|queue| Mutex::new(Some(queue))).collect();
     let work = |number: usize| {
         let mut context = workers[number].lock();
         if let (Some(ctx), Some(queue)) = (context.take(), queues[number].lock().take()) {
@@ -176,11 +159,7 @@ pub(crate) fn run_lanes(
         return Err(bug);
     }
     Ok(LanesOutcome {
-        results: lanes
-            .results
-            .into_iter()
-            .map(OnceLock::into_inner)
-            .collect(),
+        results: lanes.results.into_iter().map(OnceLock::into_inner).collect(),
         cells: lanes.cells,
         overflowed: lanes.overflowed.into_inner(),
         spans: lanes.spans,
@@ -212,12 +191,7 @@ impl Lanes<'_> {
                 if let Some(span) = self.spans.get(call as usize) {
                     let (worker, end_ns) = (number as u32, self.now());
                     // A call runs once, so the span is never set already.
-                    let _ = span.set(Span {
-                        worker,
-                        lane,
-                        start_ns,
-                        end_ns,
-                    });
+                    let _ = span.set(Span { worker, lane, start_ns, end_ns });
                 }
                 finished.push(call);
                 next = self.release(&mut finished, queue, &mut adds);
@@ -228,8 +202,7 @@ impl Lanes<'_> {
     }
 
     fn now(&self) -> u64 {
-        self.clock
-            .map_or(0, |clock| clock.elapsed().as_nanos() as u64)
+        self.clock.map_or(0, |clock| clock.elapsed().as_nanos() as u64)
     }
 
     fn next_call(&self, queue: &Queue<u32>) -> Option<u32> {
@@ -286,30 +259,21 @@ impl Lanes<'_> {
 
     fn run_call(&self, mut ctx: Box<CallContext>, call: u32) -> Box<CallContext> {
         let index = call as usize;
-        let Target::Method {
-            contract, method, ..
-        } = self.resolved.targets[index]
-        else {
+        let Target::Method { contract, method, .. } = self.resolved.targets[index] else {
             let _ = self.bug.set("a refused call was made ready");
             return ctx;
         };
         let range = self.resolved.range(index);
         ctx.clear();
         ctx.outside = Outside::GiveUp;
-        for (access, placement) in self.resolved.accesses[range.clone()]
-            .iter()
-            .zip(&self.plan.placements[range.clone()])
+        for (access, placement) in
+            self.resolved.accesses[range.clone()].iter().zip(&self.plan.placements[range.clone()])
         {
             let input = match access.mode {
                 Mode::Add => None,
                 Mode::Read | Mode::Write => self.input(placement),
             };
-            ctx.declare(
-                access.contract,
-                self.resolved.key(access),
-                access.mode,
-                input,
-            );
+            ctx.declare(access.contract, self.resolved.key(access), access.mode, input);
         }
         let request = &self.block.calls[index];
         let task = Task {

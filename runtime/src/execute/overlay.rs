@@ -22,13 +22,11 @@ pub(crate) struct Overlay {
 impl Overlay {
     /// The state of the store, with the planned keys at hand.
     pub(crate) fn new(store: Arc<MemoryStore>, keys: Arc<KeyIndex>) -> Self {
-        let planned = keys.iter().map(|key| key.base.clone()).collect();
-        Self {
-            store,
-            keys,
-            planned,
-            others: HashMap::default(),
+        let mut planned = vec![None; keys.number_count()];
+        for (number, key) in keys.iter() {
+            planned[number as usize] = key.base.clone();
         }
+        Self { store, keys, planned, others: HashMap::default() }
     }
 
     /// The value of a planned key.
@@ -76,10 +74,7 @@ impl Overlay {
     #[expect(clippy::type_complexity, reason = "taken apart by its one caller")]
     pub(crate) fn into_parts(
         self,
-    ) -> (
-        Vec<Option<Bytes>>,
-        Vec<((ContractIndex, Vec<u8>), Option<Bytes>)>,
-    ) {
+    ) -> (Vec<Option<Bytes>>, Vec<((ContractIndex, Vec<u8>), Option<Bytes>)>) {
         let mut others: Vec<_> = self.others.into_iter().collect();
         others.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         (self.planned, others)

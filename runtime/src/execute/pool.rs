@@ -27,10 +27,7 @@ struct Idle {
 impl InstancePool {
     /// A pool that keeps at most so many instances.
     pub(crate) fn new(live_max: usize) -> Self {
-        Self {
-            live_max,
-            ..Self::default()
-        }
+        Self { live_max, ..Self::default() }
     }
 
     /// A clean instance of `code`: an idle one, or a new one.

@@ -23,41 +23,92 @@ pub(crate) struct PlannedKey {
     pub(crate) slot: Option<SlotIndex>,
     /// Its value in the parent state.
     pub(crate) base: Option<Bytes>,
-    /// The cell of its last version, or [`PARENT`] if no call may change it.
-    pub(crate) last: CellIndex,
+    /// The cell of its last version, by its shard's numbers.
+    last: CellIndex,
     /// The last add that no sum has yet.
     open_add: u32,
 }
 
 /// The keys of a block, by number and by name.
+///
+/// A key's number is its place in its shard, then the shard's own number in the lowest bits, so
+/// numbers are dense but for the shards' different lengths.
 #[derive(Debug, Default)]
 pub(crate) struct KeyIndex {
+    /// A power of two of them, or none.
+    shards: Vec<ShardKeys>,
+    /// How many bits of a number are the shard's.
+    shard_bits: u32,
+}
+
+#[derive(Debug, Default)]
+struct ShardKeys {
     keys: Vec<PlannedKey>,
-    /// One table a shard, with the number of its first key. A power of two.
-    shards: Vec<(HashTable<u32>, u32)>,
+    table: HashTable<u32>,
+    /// The cell of its first sum.
+    first_sum: CellIndex,
 }
 
 impl KeyIndex {
+    /// How many keys there are.
     pub(crate) fn len(&self) -> usize {
-        self.keys.len()
+        self.shards.iter().map(|shard| shard.keys.len()).sum()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &PlannedKey> {
-        self.keys.iter()
+    /// One more than the highest number, at least.
+    pub(crate) fn number_count(&self) -> usize {
+        let longest = self.shards.iter().map(|shard| shard.keys.len()).max();
+        longest.unwrap_or(0) << self.shard_bits
     }
 
+    /// All keys, with their numbers.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &PlannedKey)> {
+        (0..self.shards.len()).flat_map(|shard| self.iter_shard(shard))
+    }
+
+    pub(crate) fn shard_count(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// The keys of one shard, with their numbers.
+    pub(crate) fn iter_shard(
+        &self,
+        shard: usize,
+    ) -> impl ExactSizeIterator<Item = (u32, &PlannedKey)> {
+        let keys = self.shards[shard].keys.iter().enumerate();
+        keys.map(move |(local, key)| (self.number(local as u32, shard), key))
+    }
+
+    #[inline]
+    fn number(&self, local: u32, shard: usize) -> u32 {
+        (local << self.shard_bits) | shard as u32
+    }
+
+    #[inline]
+    fn shard_of_number(&self, number: u32) -> &ShardKeys {
+        &self.shards[number as usize & self.shards.len().wrapping_sub(1)]
+    }
+
+    #[inline]
     pub(crate) fn get(&self, number: u32) -> &PlannedKey {
-        &self.keys[number as usize]
+        &self.shard_of_number(number).keys[(number >> self.shard_bits) as usize]
+    }
+
+    /// The cell of a key's last version, or [`PARENT`] if no call may change it.
+    #[inline]
+    pub(crate) fn last_version(&self, number: u32) -> CellIndex {
+        renumber(self.get(number).last, self.shard_of_number(number).first_sum)
     }
 
     /// The number of a key, if any access set has it.
     pub(crate) fn find(&self, hash: u64, contract: ContractIndex, key: &[u8]) -> Option<u32> {
-        let (table, first) = self.shards.get(shard_of(hash, self.shards.len()))?;
+        let number = shard_of(hash, self.shards.len());
+        let shard = self.shards.get(number)?;
         let is_it = |local: &u32| {
-            let planned = &self.keys[(first + local) as usize];
+            let planned = &shard.keys[*local as usize];
             planned.contract == contract && *planned.key == *key
         };
-        table.find(hash, is_it).map(|local| first + local)
+        shard.table.find(hash, is_it).map(|local| self.number(*local, number))
     }
 }
 
@@ -118,7 +169,7 @@ fn place_shard(
         if shard_of(access.hash, shard_count) != number {
             continue;
         }
-        let key = shard.number(resolved.key(access), access.contract, access.hash, store);
+        let key = shard.number(resolved.key(access), access.contract, access.hash);
         let planned = &mut shard.keys[key as usize];
         let source = match access.mode {
             Mode::Add => std::mem::replace(&mut planned.open_add, index as u32),
@@ -136,18 +187,13 @@ fn place_shard(
     for (number, planned) in shard.keys.iter_mut().enumerate() {
         close_sum(planned, number as u32, &mut shard.sums);
     }
+    shard.fetch(store);
     shard
 }
 
 impl Shard {
     #[inline]
-    fn number(
-        &mut self,
-        key: &[u8],
-        contract: ContractIndex,
-        hash: u64,
-        store: &MemoryStore,
-    ) -> u32 {
+    fn number(&mut self, key: &[u8], contract: ContractIndex, hash: u64) -> u32 {
         let keys = &self.keys;
         let is_it = |number: &u32| {
             let planned = &keys[*number as usize];
@@ -157,19 +203,31 @@ impl Shard {
             return *number;
         }
         let number = self.keys.len() as u32;
-        let slot = store.find(hash, contract, key);
         self.keys.push(PlannedKey {
             hash,
             contract,
             key: Bytes::new(key),
-            slot,
-            base: slot.and_then(|slot| store.value(slot)).cloned(),
+            slot: None,
+            base: None,
             last: PARENT,
             open_add: PARENT,
         });
         let keys = &self.keys;
         self.table.insert_unique(hash, number, |number| keys[*number as usize].hash);
         number
+    }
+}
+
+impl Shard {
+    /// Fetches the parent state. In loops of their own, so that the processor has the cache misses
+    /// of many keys under way at once.
+    fn fetch(&mut self, store: &MemoryStore) {
+        for planned in &mut self.keys {
+            planned.slot = store.find(planned.hash, planned.contract, &planned.key);
+        }
+        for planned in &mut self.keys {
+            planned.base = planned.slot.and_then(|slot| store.value(slot)).cloned();
+        }
     }
 }
 
@@ -186,50 +244,35 @@ fn pack(key: u32, source: u32) -> u64 {
     (u64::from(key) << 32) | u64::from(source)
 }
 
+/// Gives a cell that its shard numbered its place among all.
+#[inline]
+fn renumber(cell: CellIndex, first_sum: CellIndex) -> CellIndex {
+    if cell == PARENT || cell & SHARD_SUM == 0 { cell } else { first_sum + (cell & !SHARD_SUM) }
+}
+
 /// Numbers the keys and sums of all shards together.
 fn join(resolved: &Resolved, shards: Vec<Shard>, cells: Vec<AtomicU64>) -> Placed {
-    let accesses = cells.len() as u32;
     let shard_count = shards.len();
-    let mut bases = Vec::with_capacity(shard_count);
-    let (mut key_base, mut sum_base) = (0, accesses);
-    for shard in &shards {
-        bases.push((key_base, sum_base));
-        key_base += shard.keys.len() as u32;
-        sum_base += shard.sums.len() as u32;
+    let mut keys = KeyIndex { shards: Vec::new(), shard_bits: shard_count.trailing_zeros() };
+    let mut sums = Vec::new();
+    for (number, shard) in shards.into_iter().enumerate() {
+        let first_sum = (cells.len() + sums.len()) as CellIndex;
+        sums.extend(shard.sums.into_iter().map(|sum| Sum {
+            key: keys.number(sum.key, number),
+            prior: renumber(sum.prior, first_sum),
+            ..sum
+        }));
+        keys.shards.push(ShardKeys { keys: shard.keys, table: shard.table, first_sum });
     }
-    let renumber = |cell: CellIndex, sum_base: u32| match cell {
-        PARENT => PARENT,
-        cell if cell & SHARD_SUM != 0 => sum_base + (cell & !SHARD_SUM),
-        cell => cell,
-    };
     let placements = cells
         .into_iter()
         .zip(&resolved.accesses)
         .map(|(cell, access)| {
             let packed = cell.into_inner();
-            let (key_base, sum_base) = bases[shard_of(access.hash, shard_count)];
-            let (key, source) = ((packed >> 32) as u32 + key_base, packed as u32);
-            Placement { key, source: renumber(source, sum_base) }
+            let shard = shard_of(access.hash, shard_count);
+            let key = keys.number((packed >> 32) as u32, shard);
+            Placement { key, source: renumber(packed as u32, keys.shards[shard].first_sum) }
         })
         .collect();
-    let mut keys = KeyIndex::default();
-    let mut sums = Vec::new();
-    for (shard, (key_base, sum_base)) in shards.into_iter().zip(bases) {
-        sums.extend(shard.sums.into_iter().map(|sum| Sum {
-            key: sum.key + key_base,
-            prior: renumber(sum.prior, sum_base),
-            ..sum
-        }));
-        let renumbered = shard.keys.into_iter().map(|mut planned| {
-            planned.last = renumber(planned.last, sum_base);
-            planned
-        });
-        if keys.keys.is_empty() {
-            keys.keys = renumbered.collect();
-        } else {
-            keys.keys.extend(renumbered);
-        }
-        keys.shards.push((shard.table, key_base));
-    }
     Placed { keys, placements, sums }
 }

@@ -266,7 +266,7 @@ fn hot_keys(resolved: &Resolved, plan: &Plan, registry: &Registry) -> Vec<HotKey
         has_adds: bool,
         chain: u32,
     }
-    let mut uses = vec![Use::default(); plan.keys.len()];
+    let mut uses = vec![Use::default(); plan.keys.number_count()];
     for (access, placement) in resolved.accesses.iter().zip(&plan.placements) {
         let key = &mut uses[placement.key as usize];
         if access.mode == Mode::Add {

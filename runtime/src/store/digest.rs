@@ -50,9 +50,7 @@ pub fn digest_of<K: AsRef<[u8]>, V: AsRef<[u8]>>(
     let mut hasher = blake3::Hasher::new_derive_key("tollway 2026 state digest v1");
     for (key, value) in entries {
         for part in [key.as_ref(), value.as_ref()] {
-            hasher
-                .update(&(part.len() as u32).to_le_bytes())
-                .update(part);
+            hasher.update(&(part.len() as u32).to_le_bytes()).update(part);
         }
     }
     StateDigest(*hasher.finalize().as_bytes())

@@ -68,7 +68,8 @@ pub struct WriteBatch {
     pub(crate) height: Height,
     /// The state that it was made from.
     pub(crate) parent_version: u64,
-    pub(crate) writes: Vec<Write>,
+    /// The writes, each key once; in parts, as workers made them.
+    pub(crate) parts: Vec<Vec<Write>>,
 }
 
 impl WriteBatch {
@@ -79,12 +80,12 @@ impl WriteBatch {
 
     /// How many keys it changes.
     pub fn len(&self) -> usize {
-        self.writes.len()
+        self.parts.iter().map(Vec::len).sum()
     }
 
     /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
-        self.writes.is_empty()
+        self.parts.iter().all(Vec::is_empty)
     }
 }
 
@@ -108,41 +109,37 @@ struct Slot {
     version: u64,
 }
 
-/// What one height changed: the values before it.
+/// What one height changed.
 #[derive(Debug)]
 struct Undo {
     height: Height,
     version: u64,
-    before: Vec<(SlotIndex, Option<Bytes>)>,
+    /// The writes of its batches, with the values before them: applying a write swaps the two.
+    before: Vec<Vec<Write>>,
+    /// Slots that it emptied: to be given free when it is forgotten, if they still are.
+    emptied: Vec<SlotIndex>,
     /// Position in `before` by slot, made when an old height is first read.
-    by_slot: OnceLock<BTreeMap<SlotIndex, usize>>,
+    by_slot: OnceLock<BTreeMap<SlotIndex, (usize, usize)>>,
 }
 
 impl Undo {
-    fn by_slot(&self) -> &BTreeMap<SlotIndex, usize> {
-        self.by_slot.get_or_init(|| {
-            self.before
-                .iter()
-                .enumerate()
-                .map(|(at, (slot, _))| (*slot, at))
-                .collect()
-        })
-    }
-
-    /// Adds a change that was made after the block but still belongs to its height. What the
-    /// block itself changed already has an older value here.
-    fn extend(&mut self, version: u64, before: Vec<(SlotIndex, Option<Bytes>)>) {
-        self.version = version;
-        self.by_slot();
-        let Some(by_slot) = self.by_slot.get_mut() else {
-            return;
-        };
-        for (slot, value) in before {
-            by_slot.entry(slot).or_insert_with(|| {
-                self.before.push((slot, value));
-                self.before.len() - 1
-            });
-        }
+    /// What a slot held before this height, if this height changed it.
+    fn before(&self, slot: SlotIndex) -> Option<Option<&Bytes>> {
+        let by_slot = self.by_slot.get_or_init(|| {
+            let mut by_slot = BTreeMap::new();
+            for (part, writes) in self.before.iter().enumerate() {
+                for (at, write) in writes.iter().enumerate() {
+                    // The first write of a slot knows its oldest value: a later one was made
+                    // between blocks.
+                    if let Some(slot) = write.slot {
+                        by_slot.entry(slot).or_insert((part, at));
+                    }
+                }
+            }
+            by_slot
+        });
+        let (part, at) = by_slot.get(&slot)?;
+        Some(self.before[*part][*at].value.as_ref())
     }
 }
 
@@ -217,23 +214,16 @@ impl MemoryStore {
         contract: ContractIndex,
         key: &[u8],
     ) -> Result<Option<&Bytes>, StoreError> {
-        let oldest = self
-            .history
-            .front()
-            .map_or(self.head, |undo| Height(undo.height.0 - 1));
+        let oldest = self.history.front().map_or(self.head, |undo| Height(undo.height.0 - 1));
         if height > self.head || height < oldest {
-            return Err(StoreError::UnknownHeight {
-                height,
-                oldest,
-                head: self.head,
-            });
+            return Err(StoreError::UnknownHeight { height, oldest, head: self.head });
         }
         let Some(slot) = self.find(self.hash(contract, key), contract, key) else {
             return Ok(None);
         };
         for undo in self.history.iter().filter(|undo| undo.height > height) {
-            if let Some(at) = undo.by_slot().get(&slot) {
-                return Ok(undo.before[*at].1.as_ref());
+            if let Some(value) = undo.before(slot) {
+                return Ok(value);
             }
         }
         Ok(self.value(slot))
@@ -246,64 +236,56 @@ impl MemoryStore {
             || batch.height == self.head
             || self.history.is_empty() && batch.height > self.head;
         if batch.parent_version != self.version || !follows {
-            return Err(StoreError::ForeignBatch {
-                batch: batch.height,
-                head: self.head,
-            });
+            return Err(StoreError::ForeignBatch { batch: batch.height, head: self.head });
         }
-        if self.slots.len() + batch.writes.len() > KEYS_MAX as usize {
+        if self.slots.len() + batch.len() > KEYS_MAX as usize {
             return Err(StoreError::Full { limit: KEYS_MAX });
         }
         self.version += 1;
-        let mut before = Vec::with_capacity(batch.writes.len());
-        for write in batch.writes {
-            self.apply(write, &mut before);
+        let mut emptied = Vec::new();
+        let mut parts = batch.parts;
+        for write in parts.iter_mut().flatten() {
+            self.apply(write);
+            if write.slot.is_some_and(|slot| self.value(slot).is_none()) {
+                emptied.extend(write.slot);
+            }
         }
+        let version = self.version;
         if batch.height > self.head {
             self.head = batch.height;
-            let (version, by_slot) = (self.version, OnceLock::new());
-            self.history.push_back(Undo {
-                height: batch.height,
-                version,
-                before,
-                by_slot,
-            });
+            let (height, by_slot) = (batch.height, OnceLock::new());
+            self.history.push_back(Undo { height, version, before: parts, emptied, by_slot });
             while self.history.len() > self.history_max {
                 self.forget_oldest();
             }
         } else if let Some(undo) = self.history.back_mut() {
-            undo.extend(self.version, before);
+            undo.version = version;
+            undo.before.extend(parts);
+            undo.emptied.extend(emptied);
+            undo.by_slot = OnceLock::new();
         }
         Ok(self.head)
     }
 
-    fn apply(&mut self, write: Write, before: &mut Vec<(SlotIndex, Option<Bytes>)>) {
+    /// Applies a write; it then knows its slot, and holds the value before.
+    fn apply(&mut self, write: &mut Write) {
         let slot = write.slot.or_else(|| {
             let hash = self.hash(write.contract, &write.key);
             self.find(hash, write.contract, &write.key)
         });
-        match (slot, write.value) {
-            (Some(index), value) => {
-                let slot = &mut self.slots[index as usize];
-                before.push((index, std::mem::replace(&mut slot.value, value)));
-                slot.version = self.version;
-            }
-            (None, None) => {}
-            (None, Some(value)) => {
-                let slot = self.insert(write.contract, write.key, value);
-                before.push((slot, None));
-            }
+        if let Some(index) = slot {
+            let slot = &mut self.slots[index as usize];
+            std::mem::swap(&mut slot.value, &mut write.value);
+            slot.version = self.version;
+            write.slot = Some(index);
+        } else if let Some(value) = write.value.take() {
+            write.slot = Some(self.insert(write.contract, write.key.clone(), value));
         }
     }
 
     fn insert(&mut self, contract: ContractIndex, key: Bytes, value: Bytes) -> SlotIndex {
         let hash = self.hash(contract, &key);
-        let slot = Slot {
-            contract,
-            key,
-            value: Some(value),
-            version: self.version,
-        };
+        let slot = Slot { contract, key, value: Some(value), version: self.version };
         let index = match self.free.pop() {
             Some(index) => {
                 self.slots[index as usize] = slot;
@@ -327,7 +309,7 @@ impl MemoryStore {
         let Some(undo) = self.history.pop_front() else {
             return;
         };
-        for (index, _) in undo.before {
+        for index in undo.emptied {
             let slot = &mut self.slots[index as usize];
             if slot.value.is_some() || slot.version > undo.version || slot.version == FREED {
                 continue;
@@ -343,9 +325,7 @@ impl MemoryStore {
 
     /// All entries, in no order.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (ContractIndex, &Bytes, &Bytes)> {
-        self.slots
-            .iter()
-            .filter_map(|slot| Some((slot.contract, &slot.key, slot.value.as_ref()?)))
+        self.slots.iter().filter_map(|slot| Some((slot.contract, &slot.key, slot.value.as_ref()?)))
     }
 }
 
@@ -370,11 +350,7 @@ mod tests {
                 slot: None,
             })
             .collect();
-        WriteBatch {
-            height: Height(height),
-            parent_version: store.version(),
-            writes,
-        }
+        WriteBatch { height: Height(height), parent_version: store.version(), parts: vec![writes] }
     }
 
     fn commit(store: &mut MemoryStore, height: u64, writes: &[(u64, Option<u64>)]) {
@@ -389,9 +365,7 @@ mod tests {
         commit(&mut store, 2, &[(1, Some(11))]);
         commit(&mut store, 3, &[(1, None), (3, Some(30))]);
         let at = |height, number| {
-            store
-                .get_at(Height(height), 0, &key(number))
-                .map(Option::<&Bytes>::cloned)
+            store.get_at(Height(height), 0, &key(number)).map(Option::<&Bytes>::cloned)
         };
         assert_eq!(at(1, 1), Ok(Some(key(10))));
         assert_eq!(at(2, 1), Ok(Some(key(11))));
@@ -409,9 +383,7 @@ mod tests {
         commit(&mut store, 2, &[(1, Some(11))]);
         commit(&mut store, 2, &[(1, Some(12)), (2, Some(20))]);
         let at = |height, number| {
-            store
-                .get_at(Height(height), 0, &key(number))
-                .map(Option::<&Bytes>::cloned)
+            store.get_at(Height(height), 0, &key(number)).map(Option::<&Bytes>::cloned)
         };
         assert_eq!(at(1, 1), Ok(Some(key(10))));
         assert_eq!(at(1, 2), Ok(None));
@@ -426,10 +398,7 @@ mod tests {
         commit(&mut store, 6, &[(1, Some(3))]);
         let skipping = batch(&store, 9, &[(1, Some(4))]);
         for refused in [stale, skipping] {
-            assert!(matches!(
-                store.commit(refused),
-                Err(StoreError::ForeignBatch { .. })
-            ));
+            assert!(matches!(store.commit(refused), Err(StoreError::ForeignBatch { .. })));
         }
         assert_eq!(store.get(0, &key(1)), Some(&key(3)));
     }
@@ -441,11 +410,7 @@ mod tests {
             commit(&mut store, 2 * round + 1, &[(round, Some(round))]);
             commit(&mut store, 2 * round + 2, &[(round, None)]);
         }
-        assert!(
-            store.slots.len() <= 3,
-            "{} slots for one key at a time",
-            store.slots.len()
-        );
+        assert!(store.slots.len() <= 3, "{} slots for one key at a time", store.slots.len());
         assert_eq!(store.entries().count(), 0);
     }
 }
