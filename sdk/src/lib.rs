@@ -1,4 +1,131 @@
-//! What a Tollway contract author imports.
+//! What a Tollway contract author imports: macros that turn a plain Rust module into a contract,
+//! typed storage, calls to other contracts, and exchange math.
+//!
+//! ```
+//! /// A jar that anybody can tip into. Tips do not wait for each other.
+//! #[tollway_sdk::contract]
+//! pub mod jar {
+//!     use tollway_sdk::env::caller;
+//!     use tollway_sdk::{Address, Counter, Map, interface};
+//!
+//!     #[interface]
+//!     pub trait Token {
+//!         fn transfer(to: Address, amount: u128);
+//!         fn transfer_from(from: Address, to: Address, amount: u128);
+//!     }
+//!
+//!     /// Set once, when the contract is created: `self.imm`.
+//!     #[immutables]
+//!     pub struct Immutables {
+//!         pub token: TokenRef,
+//!         pub owner: Address,
+//!     }
+//!
+//!     #[storage]
+//!     pub struct Jar {
+//!         total: Counter,
+//!         tipped: Map<Address, Counter>,
+//!     }
+//!
+//!     #[event]
+//!     pub struct Tipped {
+//!         pub by: Address,
+//!         pub amount: u128,
+//!     }
+//!
+//!     #[error]
+//!     pub enum Error {
+//!         NotOwner,
+//!         Empty,
+//!     }
+//!
+//!     impl Jar {
+//!         /// Touches: add total, add tipped[caller],
+//!         /// and what the token's `transfer_from(caller, this, amount)` touches.
+//!         #[call]
+//!         pub fn tip(&mut self, amount: u128) {
+//!             let by = caller();
+//!             self.total.add(amount);
+//!             self.tipped.at(by).add(amount);
+//!             Tipped { by, amount }.emit();
+//!             let jar = tollway_sdk::env::this();
+//!             self.imm.token.transfer_from(by, jar, amount);
+//!         }
+//!
+//!         /// The same, written out: `_` is an argument that nobody can know before.
+//!         #[call]
+//!         #[access(write total, call imm.token.transfer(imm.owner, _))]
+//!         pub fn empty(&mut self) -> Result<u128, Error> {
+//!             let owner = self.imm.owner;
+//!             if caller() != owner {
+//!                 return Err(Error::NotOwner);
+//!             }
+//!             let amount = self.total.get();
+//!             self.total.sub(amount).map_err(|_| Error::Empty)?;
+//!             self.imm.token.transfer(owner, amount);
+//!             Ok(amount)
+//!         }
+//!
+//!         #[view]
+//!         pub fn total(&self) -> u128 {
+//!             self.total.get()
+//!         }
+//!     }
+//! }
+//!
+//! use tollway_sdk::host_api::{AccessTemplate, Mode};
+//! let tip = jar::ABI.method("tip").unwrap();
+//! assert_eq!(tip.access.len(), 3);
+//! assert!(matches!(tip.access[0], AccessTemplate::Key { mode: Mode::Add, field: 0, .. }));
+//! ```
+//!
+//! A contract's crate is a `cdylib` for `wasm32v1-none` and starts with
+//! `#![cfg_attr(target_family = "wasm", no_std)]`; natively it compiles for lints, docs and tests
+//! of whatever does not need a host. Two contracts cannot share a module: depend on a crate with
+//! the other's [`interface`](macro@interface), never on the other contract.
+//!
+//! # The module
+//!
+//! | attribute | on | what it makes |
+//! | --- | --- | --- |
+//! | `#[immutables]` | a struct | `self.imm`, loaded when a method first looks at it |
+//! | `#[storage]` | a struct of [`Item`], [`Counter`], [`Map`] | the state; a field's index is the first byte of its keys |
+//! | `#[event]` | a struct | `.emit()` |
+//! | `#[error]` | an enum | what `Err` of an entry point carries |
+//! | `#[init]` | the method `init` | runs once, at instantiation |
+//! | `#[call]`, `#[call(reentrant)]` | a method | an entry point that may write |
+//! | `#[view]` | a method with `&self` | an entry point that only reads |
+//! | `#[access(..)]` | an entry point | its declaration, where it is not inferred |
+//!
+//! An entry point returns `T` or `Result<T, Error>`. Arguments, results and stored values are
+//! [`Typed`]: builtin types, and your own with [`contract_type`](macro@contract_type). The macro
+//! adds `pub static ABI`, which the Wasm carries in its section `tollway.abi`.
+//!
+//! # Access
+//!
+//! What an entry point touches is known before it runs: that is how the runtime runs calls side
+//! by side. Without `#[access(..)]` the macro finds it in the body: cells reached from `self`,
+//! through variables, branches, `for` loops over arguments, and private methods of the same
+//! `impl`; and calls of clients that are immutables or arguments. Whatever it cannot follow is a
+//! compile error at that place. With `#[access(..)]`, the body is not looked at:
+//!
+//! ```text
+//! #[access(
+//!     read  config[pool],                            one key; `read total` for a single value
+//!     write allowances[(from, caller)],              also [from, caller]
+//!     add   balances[leg.to],                        a Counter, not read
+//!     for leg in legs { add balances[leg.to] },      a list that is an argument or in one
+//!     call  imm.token.transfer_from(caller, this, _) what the other contract's method declares
+//! )]
+//! #[access(none)]                                    touches nothing
+//! #[access(undeclared)]                              cannot say; runs alone, after the others
+//! ```
+//!
+//! Key parts are arguments and their fields, `caller`, `this`, `imm.field`, literals and
+//! constants in `CAPITALS`. A key that the declaration leaves out never changes a result, but
+//! costs a second run.
+//!
+//! A call of a client that comes from somewhere else, such as storage, is not inferred: declare it.
 #![no_std]
 #![deny(unsafe_code)]
 
@@ -9,10 +136,14 @@ pub mod entry;
 pub mod env;
 pub mod key;
 pub mod math;
+pub mod private;
 pub mod storage;
 #[allow(unsafe_code, reason = "the border to the host needs it, and nothing else does")]
 pub mod sys;
 pub mod typed;
+
+#[doc(hidden)]
+pub use private as __private;
 
 pub use borsh;
 pub use key::KeyPart;
@@ -21,7 +152,3 @@ pub use tollway_host_api as host_api;
 pub use tollway_host_api::{Address, CallStatus};
 pub use tollway_sdk_macros::{contract, contract_type, interface};
 pub use typed::{Bytes, Typed};
-
-pub mod private;
-#[doc(hidden)]
-pub use private as __private;

@@ -12,12 +12,7 @@ pub trait Vault {
 }
 
 #[tollway_sdk::contract]
-#[allow(
-    dead_code,
-    clippy::needless_range_loop,
-    clippy::explicit_iter_loop,
-    reason = "there for the macro, never run"
-)]
+#[allow(dead_code, clippy::clone_on_copy, reason = "there for the macro, never run")]
 pub mod sample {
     use super::VaultRef;
     use tollway_sdk::env::{caller, this};
@@ -227,11 +222,9 @@ fn text(list: &[AccessTemplate]) -> String {
             AccessTemplate::ForEach { list, body } => {
                 format!("for {} {{ {} }}", expr(list), text(body))
             }
-            AccessTemplate::Call {
-                contract,
-                method,
-                args,
-            } => format!("call {}.{method}({})", expr(contract), exprs(args)),
+            AccessTemplate::Call { contract, method, args } => {
+                format!("call {}.{method}({})", expr(contract), exprs(args))
+            }
         })
         .collect();
     clauses.join(", ")
@@ -267,10 +260,7 @@ fn check(method: &str, expected: &str) {
 
 #[test]
 fn methods_of_cells_have_modes() {
-    check(
-        "all_reads",
-        "read name, read balances[arg0], read total",
-    );
+    check("all_reads", "read name, read balances[arg0], read total");
     check(
         "modes",
         "add total, write name, add balances[arg0], write balances[caller], write balances[this],

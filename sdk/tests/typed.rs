@@ -52,7 +52,7 @@ where
 {
     let mut bytes = Vec::new();
     value.encode(&mut bytes);
-    assert_eq!(bytes, borsh::to_vec(value).unwrap());
+    assert_eq!(bytes, borsh::to_vec(value).expect("a vector takes all"));
     check_bytes(value, &bytes);
 }
 
@@ -60,7 +60,7 @@ fn check_bytes<T: Typed + PartialEq + std::fmt::Debug>(value: &T, bytes: &[u8]) 
     assert_eq!(decode_all::<T>(bytes).as_ref(), Some(value));
     // The schema describes the bytes.
     let mut rest = bytes;
-    value::skip(&T::TYPE, &mut rest).unwrap();
+    value::skip(&T::TYPE, &mut rest).expect("the bytes have the shape");
     assert!(rest.is_empty());
     assert!(T::TYPE.is_well_formed());
     // The sizes bound them.
@@ -81,7 +81,7 @@ fn check_key<T: KeyPart>(value: &T) {
     let mut bytes = Vec::new();
     value.encode(&mut bytes);
     let mut host = Vec::new();
-    transcode(&T::TYPE, &mut &bytes[..], &mut host).unwrap();
+    transcode(&T::TYPE, &mut &bytes[..], &mut host).expect("the bytes have the shape");
     let mut guest = Key::new();
     value.push_to(&mut guest);
     assert_eq!(guest.as_slice(), host);
@@ -90,7 +90,7 @@ fn check_key<T: KeyPart>(value: &T) {
     let mut by_part = Vec::new();
     let mut rest = &bytes[..];
     for part in T::PARTS {
-        transcode(part, &mut rest, &mut by_part).unwrap();
+        transcode(part, &mut rest, &mut by_part).expect("a part has its shape");
     }
     assert!(rest.is_empty());
     assert_eq!(guest.as_slice(), by_part);

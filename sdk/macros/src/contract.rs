@@ -22,15 +22,17 @@ pub(crate) fn expand(args: TokenStream, input: TokenStream) -> Result<TokenStrea
     for entry in &model.entries {
         match access_of(&model, entry) {
             Ok(access) => accesses.push(access),
-            Err(error) => match &mut errors {
-                Some(errors) => errors.combine(error),
-                None => errors = Some(error),
-            },
+            Err(error) => {
+                accesses.push(Access::undeclared());
+                match &mut errors {
+                    Some(errors) => errors.combine(error),
+                    None => errors = Some(error),
+                }
+            }
         }
     }
-    if let Some(errors) = errors {
-        return Err(errors);
-    }
+    // The module is there even so: else every use of it would be an error too.
+    let errors = errors.map(Error::into_compile_error);
 
     let storage = storage(&model);
     let immutables =
@@ -53,6 +55,8 @@ pub(crate) fn expand(args: TokenStream, input: TokenStream) -> Result<TokenStrea
 
     let (attrs, vis, name, rest) = (&module.attrs, &module.vis, &model.name, &model.rest);
     Ok(quote! {
+        #errors
+
         #(#attrs)*
         #vis mod #name {
             #(#rest)*
@@ -73,11 +77,16 @@ struct Access {
     checks: TokenStream,
 }
 
+impl Access {
+    fn undeclared() -> Self {
+        Self { declared: false, templates: vec![], checks: quote!() }
+    }
+}
+
 fn access_of(model: &Model, entry: &Entry) -> Result<Access> {
-    let undeclared = Access { declared: false, templates: vec![], checks: quote!() };
     if let Some(attr) = &entry.access {
         return match declare::read(model, entry, attr)? {
-            Declaration::Undeclared => Ok(undeclared),
+            Declaration::Undeclared => Ok(Access::undeclared()),
             Declaration::Declared { templates, checks } => {
                 if entry.kind == Kind::View && templates.iter().any(changes_state) {
                     return Err(Error::new_spanned(
@@ -94,7 +103,7 @@ fn access_of(model: &Model, entry: &Entry) -> Result<Access> {
             Ok(Access { declared: true, templates: inferred.templates, checks: inferred.checks })
         }
         // `init` runs once, before anything could run beside it.
-        Err(_) if entry.kind == Kind::Init => Ok(undeclared),
+        Err(_) if entry.kind == Kind::Init => Ok(Access::undeclared()),
         Err(error) => Err(error),
     }
 }

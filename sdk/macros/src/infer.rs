@@ -21,8 +21,8 @@
 use crate::interface::RESERVED;
 use crate::model::{Entry, Kind, Model};
 use crate::template::{Known, Mode, Root, Template, is_constant_name, known_literal, merge};
-use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{quote, quote_spanned};
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Block, Error, Expr, Ident, Member, Pat, Result, Stmt, Token};
@@ -58,9 +58,8 @@ pub(crate) fn infer(model: &Model, entry: &Entry) -> Result<Inferred> {
         };
         walk.scope.push((param.name.to_string(), value));
     }
-    let span = entry.name.span();
     let value = walk.block(&function.body)?;
-    walk.release(value, span)?;
+    walk.release(value, &entry.name)?;
     let templates = walk.found.pop().unwrap_or_default();
     Ok(Inferred { templates, checks: walk.checks })
 }
@@ -237,7 +236,7 @@ impl Walk<'_> {
                 for (index, elem) in tuple.elems.iter().enumerate() {
                     // After `..`, places count from an end that is not in sight.
                     let part = match rest {
-                        Some(rest) if index >= rest => self.lost(value.clone(), elem.span())?,
+                        Some(rest) if index >= rest => self.lost(value.clone(), elem)?,
                         _ => self.field_of(value.clone(), &index.to_string()),
                     };
                     self.bind(elem, part)?;
@@ -258,7 +257,7 @@ impl Walk<'_> {
                 Ok(())
             }
             other => {
-                self.release(value, other.span())?;
+                self.release(value, other)?;
                 let mut names = PatNames(vec![]);
                 syn::visit::visit_pat(&mut names, other);
                 for name in names.0 {
@@ -289,10 +288,10 @@ impl Walk<'_> {
     /// Walks an expression whose value goes somewhere that the walk does not follow.
     fn used(&mut self, expr: &Expr) -> Result<()> {
         let value = self.expr(expr)?;
-        self.release(value, expr.span())
+        self.release(value, expr)
     }
 
-    fn release(&self, value: Value, span: Span) -> Result<()> {
+    fn release(&self, value: Value, place: &dyn ToTokens) -> Result<()> {
         if !value.is_storage() {
             return Ok(());
         }
@@ -303,11 +302,14 @@ impl Walk<'_> {
             }
             _ => "a storage cell".into(),
         };
-        Err(Error::new(span, format!("cannot follow where {what} goes from here; {DECLARE}")))
+        Err(Error::new_spanned(
+            place,
+            format!("cannot follow where {what} goes from here; {DECLARE}"),
+        ))
     }
 
-    fn lost(&self, value: Value, span: Span) -> Result<Value> {
-        self.release(value, span)?;
+    fn lost(&self, value: Value, place: &dyn ToTokens) -> Result<Value> {
+        self.release(value, place)?;
         Ok(Value::Opaque)
     }
 
@@ -340,7 +342,7 @@ impl Walk<'_> {
             Expr::Block(block) if block.label.is_none() => self.block(&block.block),
             Expr::Block(block) => {
                 let value = self.block(&block.block)?;
-                self.lost(value, block.span())
+                self.lost(value, block)
             }
             Expr::Unsafe(block) => self.block(&block.block),
             Expr::Const(_) => Ok(Value::Opaque),
@@ -464,7 +466,7 @@ impl Walk<'_> {
                 };
                 self.field_of(base, &name)
             }
-            (base, _) => self.lost(base, field.span())?,
+            (base, _) => self.lost(base, field)?,
         })
     }
 
@@ -475,7 +477,7 @@ impl Walk<'_> {
             Value::Map(field) if method == "at" && call.args.len() == 1 => {
                 let arg = &call.args[0];
                 let value = self.expr(arg)?;
-                let keys = self.keys(field, value, arg.span())?;
+                let keys = self.keys(field, value, arg)?;
                 Ok(Value::Cell { field, keys })
             }
             Value::Cell { field, keys } => {
@@ -505,7 +507,7 @@ impl Walk<'_> {
             Value::Contract if self.model.functions.contains_key(&method) => self.inline(call),
             storage if storage.is_storage() => {
                 self.all_used(&call.args)?;
-                self.lost(storage, call.method.span())
+                self.lost(storage, &call.method)
             }
             Value::Known(values) => self.method_of_known(values, call, &method, false),
             Value::Client(values) => self.method_of_known(values, call, &method, true),
@@ -539,17 +541,15 @@ impl Walk<'_> {
             let choices: Vec<Option<Known>> = match self.expr(arg)?.plain() {
                 Value::Known(values) => values.into_iter().map(Some).collect(),
                 other => {
-                    self.release(other, arg.span())?;
+                    self.release(other, arg)?;
                     vec![None]
                 }
             };
             args = product(&args, &choices);
-            check_alternatives(args.len() * values.len(), call.span())?;
+            check_alternatives(args.len() * values.len(), call)?;
         }
         for contract in values {
-            if !is_client
-                && let Some(place) = contract.place(self.model, self.entry, &self.lists)
-            {
+            if !is_client && let Some(place) = contract.place(self.model, self.entry, &self.lists) {
                 self.checks.extend(quote_spanned! {call.receiver.span()=>
                     ::tollway_sdk::__private::client(&#place);
                 });
@@ -605,7 +605,7 @@ impl Walk<'_> {
                 Some(name) if name.ends_with("Ref") && call.args.len() == 1 => {
                     return match self.expr(&call.args[0])?.plain() {
                         Value::Known(values) => Ok(Value::Client(values)),
-                        other => self.lost(other, call.args.span()),
+                        other => self.lost(other, &call.args),
                     };
                 }
                 _ => {}
@@ -662,7 +662,7 @@ impl Walk<'_> {
         self.scope = outer_scope;
         let value = result?;
         if returned {
-            return self.lost(value, call.method.span());
+            return self.lost(value, &call.method);
         }
         Ok(value)
     }
@@ -673,10 +673,10 @@ impl Walk<'_> {
         let then = self.block(&branch.then_branch)?;
         self.scope.truncate(height);
         match &branch.else_branch {
-            None => self.lost(then, branch.then_branch.span()),
+            None => self.lost(then, &branch.then_branch),
             Some((_, otherwise)) => {
                 let otherwise = self.expr(otherwise)?;
-                self.joined(then, otherwise, branch.span())
+                self.joined(then, otherwise, branch)
             }
         }
     }
@@ -691,16 +691,16 @@ impl Walk<'_> {
             self.scope.truncate(height);
             joined = Some(match joined {
                 None => arm_value,
-                Some(before) => self.joined(before, arm_value, arm.body.span())?,
+                Some(before) => self.joined(before, arm_value, &arm.body)?,
             });
         }
         Ok(joined.unwrap_or(Value::Opaque))
     }
 
-    fn joined(&self, a: Value, b: Value, span: Span) -> Result<Value> {
+    fn joined(&self, a: Value, b: Value, place: &dyn ToTokens) -> Result<Value> {
         match a.join(b) {
             Ok(value) => Ok(value),
-            Err(storage) => self.lost(storage, span),
+            Err(storage) => self.lost(storage, place),
         }
     }
 
@@ -728,7 +728,7 @@ impl Walk<'_> {
                 }
             }
             _ => {
-                self.release(list, looped.expr.span())?;
+                self.release(list, &looped.expr)?;
                 self.bind(&looped.pat, Value::Opaque)?;
                 self.block(&looped.body)?;
             }
@@ -751,11 +751,11 @@ impl Walk<'_> {
     // Findings.
 
     /// The keys of a map that a value stands for.
-    fn keys(&self, field: usize, value: Value, span: Span) -> Result<Vec<Vec<Known>>> {
+    fn keys(&self, field: usize, value: Value, place: &dyn ToTokens) -> Result<Vec<Vec<Known>>> {
         let count = self.model.fields[field].key.as_ref().map_or(0, Vec::len);
         let unknown = || {
-            Error::new(
-                span,
+            Error::new_spanned(
+                place,
                 format!(
                     "this key of `{}` is not known before the call runs; {DECLARE}",
                     self.model.fields[field].name
@@ -778,7 +778,7 @@ impl Walk<'_> {
                 return Err(unknown());
             };
             keys = product(&keys, &choices);
-            check_alternatives(keys.len(), span)?;
+            check_alternatives(keys.len(), place)?;
         }
         Ok(keys)
     }
@@ -803,10 +803,10 @@ fn product<T: Clone>(lists: &[Vec<T>], choices: &[T]) -> Vec<Vec<T>> {
         .collect()
 }
 
-fn check_alternatives(count: usize, span: Span) -> Result<()> {
+fn check_alternatives(count: usize, place: &dyn ToTokens) -> Result<()> {
     if count > ALTERNATIVES_MAX {
-        return Err(Error::new(
-            span,
+        return Err(Error::new_spanned(
+            place,
             format!("this depends on branches in more than {ALTERNATIVES_MAX} ways; {DECLARE}"),
         ));
     }

@@ -1,4 +1,5 @@
 //! Declarations whose names do not fit the contract.
+#![allow(unused, reason = "only errors matter here")]
 
 #[tollway_sdk::contract]
 mod sample {

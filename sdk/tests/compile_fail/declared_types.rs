@@ -1,4 +1,5 @@
 //! Declarations whose types do not fit the contract.
+#![allow(unused, reason = "only errors matter here")]
 
 #[tollway_sdk::interface]
 pub trait Token {

@@ -1,4 +1,5 @@
 //! Bodies whose access cannot be known.
+#![allow(unused, reason = "only errors matter here")]
 
 #[tollway_sdk::contract]
 mod sample {

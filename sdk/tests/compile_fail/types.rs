@@ -1,4 +1,5 @@
 //! Types that cannot cross the border, or be a key.
+#![allow(unused, reason = "only errors matter here")]
 
 #[tollway_sdk::contract]
 mod sample {
