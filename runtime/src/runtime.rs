@@ -380,6 +380,7 @@ impl Runtime {
             mutable_globals: prepared.mutable_globals,
             depth_global: prepared.depth_global,
             stack_units_max: self.config.limits.stack_units_max,
+            memory_pages_min: prepared.memory_pages_min,
             image: OnceLock::new(),
         };
         self.codes.insert(hash, Arc::new(code));

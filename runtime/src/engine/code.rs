@@ -46,14 +46,13 @@ pub struct Code {
     /// Reserved name of the depth counter, if the module can recurse.
     pub(crate) depth_global: Option<String>,
     pub(crate) stack_units_max: u32,
+    /// Pages that its memory starts with.
+    pub(crate) memory_pages_min: u64,
     pub(crate) image: OnceLock<Arc<MemoryImage>>,
 }
 
 impl fmt::Debug for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Code")
-            .field("hash", &self.hash)
-            .field("name", &self.abi.name)
-            .finish()
+        f.debug_struct("Code").field("hash", &self.hash).field("name", &self.abi.name).finish()
     }
 }

@@ -17,9 +17,22 @@ pub const ARGUMENT_GAS_BYTE: u64 = 1;
 /// repair may cost.
 pub const MISS_GAS: u64 = 2_000;
 
+/// Gas for every key of a top-level call's access set: it is looked up, placed and fetched whether
+/// the call touches it or not.
+pub const DECLARED_KEY_GAS: u64 = 100;
+
+/// Gas for every page of memory that a contract starts with, whenever it is called: all of it is
+/// rewound afterwards.
+pub const PAGE_GAS: u64 = 500;
+
+/// Gas for growing memory, once for each call of a contract that does: its instance can't be used
+/// again, and a new one takes tens of microseconds.
+pub const GROWN_GAS: u64 = 50_000;
+
 /// What a top-level call pays before it runs.
-pub fn intrinsic_gas(args_bytes: usize) -> Gas {
-    Gas(CALL_GAS_BASE + ARGUMENT_GAS_BYTE * args_bytes as u64)
+pub fn intrinsic_gas(args_bytes: usize, declared_keys: usize) -> Gas {
+    let arguments = ARGUMENT_GAS_BYTE * args_bytes as u64;
+    Gas(CALL_GAS_BASE + arguments + DECLARED_KEY_GAS * declared_keys as u64)
 }
 
 /// What a call that never ran is charged: the base, as far as its limit goes.

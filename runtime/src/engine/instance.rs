@@ -30,11 +30,7 @@ impl MemoryImage {
     fn of(memory: &[u8]) -> Self {
         let mut runs: Vec<(usize, Vec<u8>)> = Vec::new();
         let mut at = 0;
-        while let Some(start) = memory[at..]
-            .iter()
-            .position(|byte| *byte != 0)
-            .map(|o| at + o)
-        {
+        while let Some(start) = memory[at..].iter().position(|byte| *byte != 0).map(|o| at + o) {
             let mut end = start;
             let mut zeros = 0;
             while end + zeros < memory.len() && zeros < ZERO_RUN_MIN {
@@ -48,10 +44,7 @@ impl MemoryImage {
             runs.push((start, memory[start..end].to_vec()));
             at = end;
         }
-        Self {
-            size: memory.len(),
-            runs,
-        }
+        Self { size: memory.len(), runs }
     }
 
     fn restore(&self, memory: &mut [u8]) {
@@ -86,9 +79,7 @@ impl<T: 'static> LiveInstance<T> {
         store.set_fuel(u64::MAX)?;
         let instance = pre.instantiate(&mut store)?;
         let missing = || wasmtime::Error::msg("an export that upload checked is missing");
-        let memory = instance
-            .get_memory(&mut store, "memory")
-            .ok_or_else(missing)?;
+        let memory = instance.get_memory(&mut store, "memory").ok_or_else(missing)?;
         *store.data_mut() = data(memory);
         let methods = code
             .abi
@@ -106,19 +97,9 @@ impl<T: 'static> LiveInstance<T> {
             Some(name) => Some(instance.get_global(&mut store, name).ok_or_else(missing)?),
             None => None,
         };
-        let image = Arc::clone(
-            code.image
-                .get_or_init(|| Arc::new(MemoryImage::of(memory.data(&store)))),
-        );
-        Ok(Self {
-            store,
-            code: Arc::clone(code),
-            memory,
-            methods,
-            globals,
-            depth,
-            image,
-        })
+        let image =
+            Arc::clone(code.image.get_or_init(|| Arc::new(MemoryImage::of(memory.data(&store)))));
+        Ok(Self { store, code: Arc::clone(code), memory, methods, globals, depth, image })
     }
 
     /// Runs a method with so much fuel. The instance must be clean.
@@ -130,6 +111,11 @@ impl<T: 'static> LiveInstance<T> {
     /// The fuel left after a call that did not trap.
     pub(crate) fn fuel_left(&self) -> u64 {
         self.store.get_fuel().unwrap_or(0)
+    }
+
+    /// Whether the call that just ended made the memory larger.
+    pub(crate) fn has_grown(&self) -> bool {
+        self.memory.data_size(&self.store) != self.image.size
     }
 
     /// Whether the call that just trapped did so because Wasm calls nested too deep.
@@ -150,9 +136,7 @@ impl<T: 'static> LiveInstance<T> {
             return false;
         }
         self.image.restore(memory);
-        self.globals
-            .iter()
-            .all(|(global, value)| global.set(&mut self.store, *value).is_ok())
+        self.globals.iter().all(|(global, value)| global.set(&mut self.store, *value).is_ok())
     }
 }
 

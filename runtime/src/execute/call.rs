@@ -19,7 +19,11 @@
 //!    counts as a miss and costs [`MISS_GAS`]; after it the call may do anything with that key.
 //! 4. Gas is engine fuel. The engine stops when fuel reaches 0, so it is given one unit more than
 //!    the allowance, and a frame that ends without any left ran out of gas.
-//! 5. A trap costs all gas of the frame that it stops; a caller may survive it, with what it kept
+//! 5. A top-level call pays [`intrinsic_gas`] first, and fails with its whole limit if it can't.
+//!    Then every frame, the outermost included, pays [`PAGE_GAS`](crate::engine::gas::PAGE_GAS) for each page of its memory
+//!    before it starts, and [`GROWN_GAS`](crate::engine::gas::GROWN_GAS) after it ended if its memory grew; if its allowance does
+//!    not cover that, it ran out of gas.
+//! 6. A trap costs all gas of the frame that it stops; a caller may survive it, with what it kept
 //!    back for itself.
 
 use crate::block::{Gas, Height};
@@ -413,7 +417,7 @@ pub(crate) fn run(mut ctx: Box<CallContext>, task: Task<'_>) -> (Box<CallContext
     ctx.misses = 0;
     ctx.journal.clear();
     ctx.events.clear();
-    let intrinsic = intrinsic_gas(task.args.len());
+    let intrinsic = intrinsic_gas(task.args.len(), ctx.declared);
     let Some(fuel) = task.gas_limit.0.checked_sub(intrinsic.0) else {
         let receipt = Receipt::failed(Failure::OutOfGas, task.gas_limit, 0);
         return (ctx, RunEnd::Done(receipt));

@@ -5,6 +5,7 @@
 //! [`tollway_host_api::functions`].
 
 use crate::bytes::Bytes;
+use crate::engine::gas::{GROWN_GAS, PAGE_GAS};
 use crate::engine::instance::LiveInstance;
 use crate::engine::link::{HostFunctions, host_gas};
 use crate::execute::call::{Abort, CallContext, Change, Exit, Frame, FrameEnd, leave_frame};
@@ -42,23 +43,40 @@ pub(crate) fn run_frame(
     let contract = frame.contract;
     let args_len = frame.args.len() as u32;
     ctx.frames.push(frame);
-    let end = match take_instance(&mut ctx, contract) {
-        Ok(mut instance) => {
-            instance.store.data_mut().ctx = Some(ctx);
-            let result = instance.call(method, args_len, allowance + 1);
-            // Every host function puts the context back before it returns.
-            ctx = instance.store.data_mut().ctx.take().expect("the context is with the instance");
-            let end = frame_end(&mut ctx, &mut instance, contract, result, allowance);
-            ctx.pool.put(instance);
-            end
-        }
-        Err(_) => {
-            ctx.abort = Some(Abort::Bug("an uploaded module could not be instantiated"));
-            trapped(&ctx, contract, allowance)
-        }
+    let pages = ctx.registry.contract(contract).code.memory_pages_min;
+    let end = match allowance.checked_sub(PAGE_GAS * pages) {
+        None => FrameEnd { outcome: Outcome::Failed(Failure::OutOfGas), fuel_used: allowance },
+        Some(running) => match take_instance(&mut ctx, contract) {
+            Ok(mut instance) => {
+                instance.store.data_mut().ctx = Some(ctx);
+                let result = instance.call(method, args_len, running + 1);
+                // Every host function puts the context back before it returns.
+                ctx = instance.store.data_mut().ctx.take().expect("the context is back");
+                let mut end = frame_end(&mut ctx, &mut instance, contract, result, running);
+                end.fuel_used += allowance - running;
+                if instance.has_grown() {
+                    end = charge_for_growth(end, allowance);
+                }
+                ctx.pool.put(instance);
+                end
+            }
+            Err(_) => {
+                ctx.abort = Some(Abort::Bug("an uploaded module could not be instantiated"));
+                trapped(&ctx, contract, allowance)
+            }
+        },
     };
     leave_frame(&mut ctx, &end.outcome, journal_mark, events_mark);
     (ctx, end)
+}
+
+/// Adds the price of a grown memory, unless all gas is gone already.
+fn charge_for_growth(end: FrameEnd, allowance: u64) -> FrameEnd {
+    match end.fuel_used + GROWN_GAS {
+        _ if end.fuel_used >= allowance => end,
+        fuel_used if fuel_used <= allowance => FrameEnd { fuel_used, ..end },
+        _ => FrameEnd { outcome: Outcome::Failed(Failure::OutOfGas), fuel_used: allowance },
+    }
 }
 
 fn take_instance(

@@ -226,8 +226,9 @@ fn resolve_call(
         Ok(()) => true,
         Err(Unresolved::Undeclared) => false,
         Err(Unresolved::TooManyKeys) => {
-            let limit = limits.access_keys_max as u32;
-            return Err(refuse(Failure::TooManyKeys { limit }));
+            // Finding out took as much work as a call may make, so it costs all of the limit.
+            let failure = Failure::TooManyKeys { limit: limits.access_keys_max as u32 };
+            return Err(Receipt::failed(failure, call.gas_limit, 0));
         }
         Err(Unresolved::BadArguments(error)) => {
             return Err(refuse(bad_arguments(&call.method, error)));
