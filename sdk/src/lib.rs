@@ -105,9 +105,9 @@
 //!
 //! What an entry point touches is known before it runs: that is how the runtime runs calls side
 //! by side. Without `#[access(..)]` the macro finds it in the body: cells reached from `self`,
-//! through variables, branches, `for` loops over arguments, and private methods of the same
-//! `impl`; and calls of clients that are immutables or arguments. Whatever it cannot follow is a
-//! compile error at that place. With `#[access(..)]`, the body is not looked at:
+//! through variables, branches, `for` loops over arguments, private methods and functions of the
+//! module; and calls of clients that are immutables or arguments. Storage that it cannot follow,
+//! and keys that are not known before the call runs, are compile errors at their place. With `#[access(..)]`, the body is not looked at:
 //!
 //! ```text
 //! #[access(
@@ -125,7 +125,8 @@
 //! constants in `CAPITALS`. A key that the declaration leaves out never changes a result, but
 //! costs a second run.
 //!
-//! A call of a client that comes from somewhere else, such as storage, is not inferred: declare it.
+//! Not inferred are calls of clients that come from somewhere else, such as storage, and calls
+//! made inside of other crates: declare those.
 #![no_std]
 #![deny(unsafe_code)]
 

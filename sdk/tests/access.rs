@@ -12,7 +12,12 @@ pub trait Vault {
 }
 
 #[tollway_sdk::contract]
-#[allow(dead_code, clippy::clone_on_copy, reason = "there for the macro, never run")]
+#[allow(
+    dead_code,
+    irrefutable_let_patterns,
+    clippy::clone_on_copy,
+    reason = "there for the macro, never run"
+)]
 pub mod sample {
     use super::VaultRef;
     use tollway_sdk::env::{caller, this};
@@ -156,6 +161,19 @@ pub mod sample {
         }
 
         #[call]
+        pub fn functions(&mut self, who: Address, leg: Leg) {
+            free(&self.total, who);
+            Self::associated(self, who);
+            pay(self.imm.vault, who);
+            let Immutables { other, owner, .. } = &*self.imm;
+            other.put(*owner, 1);
+            if let Leg { to, .. } = &leg {
+                other.put(*to, 2);
+            }
+            let _ = twice(leg.amount);
+        }
+
+        #[call]
         #[access(
             read grid[at],
             write grid[(1, SLOT)],
@@ -198,6 +216,22 @@ pub mod sample {
         fn touch(&self, counter: &Counter) {
             counter.add(1);
         }
+
+        fn associated(this: &Self, who: Address) {
+            this.balances.at(who).add(1);
+        }
+    }
+
+    fn free(counter: &Counter, _who: Address) {
+        counter.add(1);
+    }
+
+    fn pay(vault: VaultRef, who: Address) {
+        vault.put(who, 1);
+    }
+
+    fn twice(amount: u128) -> u128 {
+        if amount == 0 { 0 } else { twice(amount - 1) + 2 }
     }
 }
 
@@ -308,6 +342,15 @@ fn private_methods_are_followed() {
         "helpers",
         "add balances[arg0], for arg1 { add balances[element0.to] }, read balances[caller],
          add total",
+    );
+}
+
+#[test]
+fn functions_that_are_given_storage_are_followed() {
+    check(
+        "functions",
+        "add total, add balances[arg0], call imm0.put(arg0, 1), call imm1.put(imm3, 1),
+         call imm1.put(_, 2)",
     );
 }
 

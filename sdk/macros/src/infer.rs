@@ -19,7 +19,7 @@
 //! 3. A variable that may change (`mut`) is not known.
 
 use crate::interface::RESERVED;
-use crate::model::{Entry, Kind, Model};
+use crate::model::{Entry, Function, Kind, Model, PATTERN_PARAM, Param};
 use crate::template::{Known, Mode, Root, Template, is_constant_name, known_literal, merge};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -204,6 +204,7 @@ impl Walk<'_> {
                 let value = self.expr(&init.expr)?;
                 if let Some((_, diverge)) = &init.diverge {
                     self.used(diverge)?;
+                    return self.bind_refutable(&local.pat, value);
                 }
                 value
             }
@@ -245,7 +246,9 @@ impl Walk<'_> {
             }
             // A variant's fields have no path from outside; those of a struct do, but the two
             // look alike only when a variant is imported by name.
-            Pat::Struct(pat) if pat.path.get_ident().is_some() => {
+            Pat::Struct(pat)
+                if pat.path.get_ident().is_some() && !matches!(value, Value::Contract) =>
+            {
                 for field in &pat.fields {
                     let name = match &field.member {
                         Member::Named(name) => name.to_string(),
@@ -279,8 +282,30 @@ impl Walk<'_> {
                 let index: Option<usize> = name.parse().ok();
                 index.and_then(|index| values.get(index).cloned()).unwrap_or(Value::Opaque)
             }
+            Value::Immutables => match self.immutable(name) {
+                Some(known) => Value::known(known),
+                None => Value::Opaque,
+            },
             _ => Value::Opaque,
         }
+    }
+
+    fn immutable(&self, name: &str) -> Option<Known> {
+        let fields = &self.model.immutables.as_ref()?.fields;
+        let index = fields
+            .iter()
+            .position(|field| field.ident.as_ref().is_some_and(|ident| ident == name))?;
+        Some(Known::root(Root::Immutable(index)))
+    }
+
+    /// Binds a pattern that need not match: fields may be those of a variant, which have no path.
+    fn bind_refutable(&mut self, pat: &Pat, value: Value) -> Result<()> {
+        let mut structs = HasStruct(false);
+        syn::visit::visit_pat(&mut structs, pat);
+        if !structs.0 || value.is_storage() {
+            return self.bind(pat, value);
+        }
+        self.bind(pat, Value::Opaque)
     }
 
     // Expressions.
@@ -350,7 +375,7 @@ impl Walk<'_> {
             Expr::Match(branches) => self.match_arms(branches),
             Expr::Let(condition) => {
                 let value = self.expr(&condition.expr)?;
-                self.bind(&condition.pat, value)?;
+                self.bind_refutable(&condition.pat, value)?;
                 Ok(Value::Opaque)
             }
             Expr::ForLoop(looped) => self.for_loop(looped),
@@ -455,11 +480,7 @@ impl Walk<'_> {
                 Some(index) if self.model.fields[index].key.is_some() => Value::Map(index),
                 Some(field) => Value::Cell { field, keys: vec![vec![]] },
             },
-            (Value::Immutables, Member::Named(name)) => match self.model.immutable(name) {
-                None => Value::Opaque,
-                Some(index) => Value::known(Known::root(Root::Immutable(index))),
-            },
-            (base @ (Value::Known(_) | Value::Tuple(_)), member) => {
+            (base @ (Value::Known(_) | Value::Tuple(_) | Value::Immutables), member) => {
                 let name = match member {
                     Member::Named(name) => name.to_string(),
                     Member::Unnamed(index) => index.index.to_string(),
@@ -610,10 +631,57 @@ impl Walk<'_> {
                 }
                 _ => {}
             }
+            if let Some((name, function)) = self.function_at(&path.path) {
+                return self.function_call(call, name, function);
+            }
         } else {
             self.used(&call.func)?;
         }
         self.all_used(&call.args)
+    }
+
+    /// The function of the module, or of the storage struct, that a path means.
+    fn function_at(&self, path: &syn::Path) -> Option<(String, Function)> {
+        let name = match path.get_ident() {
+            Some(name) if self.variable(name).is_none() => name.to_string(),
+            Some(_) => return None,
+            None => {
+                let mut segments = path.segments.iter();
+                let (first, second) = (segments.next()?, segments.next()?);
+                let own = first.ident == "Self" || first.ident == self.model.storage.ident;
+                if !own || segments.next().is_some() {
+                    return None;
+                }
+                format!("Self::{}", second.ident)
+            }
+        };
+        let function = self.model.free.get(&name)?.clone();
+        Some((name, function))
+    }
+
+    /// Follows a call to a function if it is given anything by which it could touch storage.
+    fn function_call(
+        &mut self,
+        call: &syn::ExprCall,
+        name: String,
+        function: Function,
+    ) -> Result<Value> {
+        let values = call.args.iter().map(|arg| self.expr(arg));
+        let values = values.collect::<Result<Vec<_>>>()?;
+        if values.iter().any(|value| self.may_touch(value)) {
+            return self.follow(name, &function, values, &call.func);
+        }
+        Ok(Value::Opaque)
+    }
+
+    fn may_touch(&self, value: &Value) -> bool {
+        match value {
+            Value::Known(values) => values.iter().any(|value| self.may_be_client(value)),
+            Value::Tuple(values) => values.iter().any(|value| self.may_touch(value)),
+            Value::Client(_) | Value::Immutables => true,
+            Value::Contract | Value::Map(_) | Value::Cell { .. } => true,
+            Value::Opaque => false,
+        }
     }
 
     /// Whether a path means a function of `tollway_sdk::env`, and not one of the module's own.
@@ -637,19 +705,30 @@ impl Walk<'_> {
     /// Follows a call to another method of the contract.
     fn inline(&mut self, call: &syn::ExprMethodCall) -> Result<Value> {
         let name = call.method.to_string();
+        let function = self.model.functions[&name].clone();
+        let values = call.args.iter().map(|arg| self.expr(arg));
+        let values = values.collect::<Result<Vec<_>>>()?;
+        self.follow(name, &function, values, &call.method)
+    }
+
+    fn follow(
+        &mut self,
+        name: String,
+        function: &Function,
+        values: Vec<Value>,
+        place: &dyn ToTokens,
+    ) -> Result<Value> {
         if self.inside.contains(&name) {
-            return Err(Error::new(
-                call.method.span(),
+            return Err(Error::new_spanned(
+                place,
                 format!("`{name}` calls itself: what it touches cannot be inferred; {DECLARE}"),
             ));
         }
-        let function = self.model.functions[&name].clone();
         let mut scope = Vec::new();
-        for (index, arg) in call.args.iter().enumerate() {
-            let value = self.expr(arg)?;
-            let Some(param) = function.params.get(index) else {
-                continue;
-            };
+        for (param, value) in function.params.iter().zip(values) {
+            if param.mutable {
+                self.release_unless_named(param, &value, place)?;
+            }
             let value = if param.mutable && !value.is_storage() { Value::Opaque } else { value };
             scope.push((param.name.to_string(), value));
         }
@@ -662,9 +741,22 @@ impl Walk<'_> {
         self.scope = outer_scope;
         let value = result?;
         if returned {
-            return self.lost(value, &call.method);
+            return self.lost(value, place);
         }
         Ok(value)
+    }
+
+    /// Storage must not disappear in a parameter that is a pattern.
+    fn release_unless_named(
+        &self,
+        param: &Param,
+        value: &Value,
+        place: &dyn ToTokens,
+    ) -> Result<()> {
+        if param.name == PATTERN_PARAM {
+            return self.release(value.clone(), place);
+        }
+        Ok(())
     }
 
     fn if_else(&mut self, branch: &syn::ExprIf) -> Result<Value> {
@@ -686,7 +778,7 @@ impl Walk<'_> {
         let mut joined: Option<Value> = None;
         for arm in &branches.arms {
             let height = self.scope.len();
-            self.bind(&arm.pat, value.clone())?;
+            self.bind_refutable(&arm.pat, value.clone())?;
             let arm_value = self.expr(&arm.body)?;
             self.scope.truncate(height);
             joined = Some(match joined {
@@ -819,6 +911,15 @@ fn mentions_self(tokens: TokenStream) -> bool {
         TokenTree::Group(group) => mentions_self(group.stream()),
         _ => false,
     })
+}
+
+/// Whether a pattern has the form of a struct anywhere.
+struct HasStruct(bool);
+
+impl<'ast> syn::visit::Visit<'ast> for HasStruct {
+    fn visit_pat_struct(&mut self, _: &'ast syn::PatStruct) {
+        self.0 = true;
+    }
 }
 
 /// Collects the variables of a pattern.

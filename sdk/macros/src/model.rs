@@ -11,6 +11,9 @@ use syn::{
 /// The most parameters that an entry point may have.
 const PARAMS_MAX: usize = 12;
 
+/// The name of a private method's parameter that is a pattern.
+pub(crate) const PATTERN_PARAM: &str = "__pattern";
+
 /// The most storage fields: a field's index is one byte.
 const STORAGE_FIELDS_MAX: usize = 256;
 
@@ -24,6 +27,9 @@ pub(crate) struct Model {
     pub(crate) entries: Vec<Entry>,
     /// Every method of the storage struct that takes `self`, entry point or not.
     pub(crate) functions: BTreeMap<String, Function>,
+    /// Functions of the module, and those of the storage struct that take no `self`, as
+    /// `Self::name`.
+    pub(crate) free: BTreeMap<String, Function>,
     /// The items of the module that belong to none of the above, and the implementations of the
     /// storage struct without our attributes.
     pub(crate) rest: Vec<Item>,
@@ -93,6 +99,7 @@ impl Model {
         let mut events = Vec::new();
         let mut error = None;
         let mut rest = Vec::new();
+        let mut free = BTreeMap::new();
         for item in items {
             match item.clone() {
                 Item::Struct(mut item) => match take_role(&mut item.attrs)? {
@@ -111,6 +118,11 @@ impl Model {
                 },
                 Item::Fn(item) => {
                     refuse_method_attributes(&item.attrs)?;
+                    let function = Function {
+                        params: parse_params(&item.sig, false)?,
+                        body: (*item.block).clone(),
+                    };
+                    free.insert(item.sig.ident.to_string(), function);
                     rest.push(Item::Fn(item));
                 }
                 other => rest.push(other),
@@ -131,6 +143,15 @@ impl Model {
                 for item in &mut item.items {
                     match item {
                         ImplItem::Fn(function) if ours => {
+                            if function.sig.receiver().is_none() {
+                                free.insert(
+                                    format!("Self::{}", function.sig.ident),
+                                    Function {
+                                        params: parse_params(&function.sig, false)?,
+                                        body: function.block.clone(),
+                                    },
+                                );
+                            }
                             parse_function(function, &mut entries, &mut functions)?;
                         }
                         ImplItem::Fn(function) => refuse_method_attributes(&function.attrs)?,
@@ -148,6 +169,7 @@ impl Model {
             error,
             entries,
             functions,
+            free,
             rest,
         })
     }
@@ -332,7 +354,7 @@ fn parse_function(
             ));
         }
         if receiver {
-            let params = parse_params(function, false)?;
+            let params = parse_params(&function.sig, false)?;
             functions.insert(name.to_string(), Function { params, body: function.block.clone() });
         }
         return Ok(());
@@ -366,7 +388,7 @@ fn parse_function(
             format!("the Wasm module needs the name `{name}` for itself"),
         ));
     }
-    let params = parse_params(function, true)?;
+    let params = parse_params(&function.sig, true)?;
     let returns = match &function.sig.output {
         ReturnType::Default => syn::parse_quote!(()),
         ReturnType::Type(_, ty) => (**ty).clone(),
@@ -392,9 +414,9 @@ fn is_reentrant(attr: &Attribute, kind: Kind) -> Result<bool> {
     }
 }
 
-fn parse_params(function: &ImplItemFn, entry: bool) -> Result<Vec<Param>> {
+fn parse_params(sig: &syn::Signature, entry: bool) -> Result<Vec<Param>> {
     let mut params = Vec::new();
-    for input in &function.sig.inputs {
+    for input in &sig.inputs {
         let FnArg::Typed(param) = input else {
             continue;
         };
@@ -409,7 +431,7 @@ fn parse_params(function: &ImplItemFn, entry: bool) -> Result<Vec<Param>> {
                 ));
             }
             // A pattern in a private method: its parts are then not known to inference.
-            other => (Ident::new("__pattern", other.span()), true),
+            other => (Ident::new(PATTERN_PARAM, other.span()), true),
         };
         if entry && let Type::Reference(reference) = &*param.ty {
             return Err(Error::new_spanned(
@@ -421,7 +443,7 @@ fn parse_params(function: &ImplItemFn, entry: bool) -> Result<Vec<Param>> {
     }
     if entry && params.len() > PARAMS_MAX {
         return Err(Error::new_spanned(
-            &function.sig.ident,
+            &sig.ident,
             format!("an entry point has at most {PARAMS_MAX} parameters; group some in a struct"),
         ));
     }

@@ -33,7 +33,7 @@ mod sample {
 
         #[call]
         pub fn escaping_cell(&mut self) {
-            free(&self.total);
+            core::mem::drop(&self.total);
         }
 
         #[call]
@@ -44,7 +44,8 @@ mod sample {
 
         #[call]
         pub fn escaping_self(&mut self) {
-            Self::associated(self);
+            let Sample { total, .. } = self;
+            total.add(1);
         }
 
         #[call]
@@ -73,14 +74,6 @@ mod sample {
         pub fn unknown_cell_method(&mut self) {
             self.total.double();
         }
-
-        fn associated(this: &Self) {
-            this.total.add(1);
-        }
-    }
-
-    fn free(counter: &Counter) {
-        counter.add(1);
     }
 }
 
