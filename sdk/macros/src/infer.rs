@@ -18,7 +18,7 @@
 //! 2. A key that is not known before the call runs is an error at its expression.
 //! 3. A variable that may change (`mut`) is not known.
 
-use crate::interface::RESERVED;
+use crate::interface::is_reserved;
 use crate::model::{Entry, Function, Kind, Model, PATTERN_PARAM, Param};
 use crate::template::{Known, Mode, Root, Template, is_constant_name, known_literal, merge};
 use proc_macro2::{TokenStream, TokenTree};
@@ -69,6 +69,8 @@ pub(crate) fn infer(model: &Model, entry: &Entry) -> Result<Inferred> {
 enum Value {
     /// One of these, all known before the call runs.
     Known(Vec<Known>),
+    /// The same, but not of a type that can be a client of another contract.
+    Data(Vec<Known>),
     /// A client of another contract, made from one of these addresses.
     Client(Vec<Known>),
     Tuple(Vec<Value>),
@@ -103,7 +105,14 @@ impl Value {
                 }
                 Self::Known(values)
             }
-            // Both are of one type, so both are clients.
+            // Both are of one type, so what is known of one type is known of both.
+            (Self::Data(values), Self::Data(others) | Self::Known(others))
+            | (Self::Known(values), Self::Data(others)) => {
+                match Self::Known(values).join(Self::Known(others))? {
+                    Self::Known(values) => Self::Data(values),
+                    other => other,
+                }
+            }
             (Self::Client(values), Self::Client(others) | Self::Known(others))
             | (Self::Known(values), Self::Client(others)) => {
                 match Self::Known(values).join(Self::Known(others))? {
@@ -147,14 +156,16 @@ impl Value {
         match self {
             Self::Contract | Self::Map(_) | Self::Cell { .. } => true,
             Self::Tuple(values) => values.iter().any(Self::is_storage),
-            Self::Known(_) | Self::Client(_) | Self::Immutables | Self::Opaque => false,
+            Self::Known(_) | Self::Data(_) | Self::Client(_) | Self::Immutables | Self::Opaque => {
+                false
+            }
         }
     }
 
-    /// The value, with a client taken for the address that it is.
+    /// The value, forgetting what is known of its type.
     fn plain(self) -> Self {
         match self {
-            Self::Client(values) => Self::Known(values),
+            Self::Client(values) | Self::Data(values) => Self::Known(values),
             other => other,
         }
     }
@@ -272,7 +283,7 @@ impl Walk<'_> {
     }
 
     fn field_of(&self, value: Value, name: &str) -> Value {
-        match value {
+        match value.plain() {
             Value::Known(values) => {
                 let fields: Option<Vec<Known>> =
                     values.iter().map(|value| value.field(name)).collect();
@@ -480,7 +491,10 @@ impl Walk<'_> {
                 Some(index) if self.model.fields[index].key.is_some() => Value::Map(index),
                 Some(field) => Value::Cell { field, keys: vec![vec![]] },
             },
-            (base @ (Value::Known(_) | Value::Tuple(_) | Value::Immutables), member) => {
+            (
+                base @ (Value::Known(_) | Value::Data(_) | Value::Tuple(_) | Value::Immutables),
+                member,
+            ) => {
                 let name = match member {
                     Member::Named(name) => name.to_string(),
                     Member::Unnamed(index) => index.index.to_string(),
@@ -530,6 +544,11 @@ impl Walk<'_> {
                 self.all_used(&call.args)?;
                 self.lost(storage, &call.method)
             }
+            Value::Data(values)
+                if matches!(method.as_str(), "clone" | "iter" | "into_iter" | "as_slice") =>
+            {
+                Ok(Value::Known(values))
+            }
             Value::Known(values) => self.method_of_known(values, call, &method, false),
             Value::Client(values) => self.method_of_known(values, call, &method, true),
             _ => self.all_used(&call.args),
@@ -554,7 +573,7 @@ impl Walk<'_> {
             _ => {}
         }
         let may_be_client = is_client || values.iter().any(|value| self.may_be_client(value));
-        if RESERVED.contains(&method) || !may_be_client {
+        if is_reserved(method) || !may_be_client {
             return self.all_used(&call.args);
         }
         let mut args: Vec<Vec<Option<Known>>> = vec![vec![]];
@@ -598,18 +617,14 @@ impl Walk<'_> {
         let ty = match root {
             Root::Param(param) => self.entry.params.get(*param).map(|param| &param.ty),
             Root::Immutable(index) => self.model.immutable_field(*index).map(|field| &field.ty),
-            // The list's type is written, but what it holds may be an alias.
-            Root::Element(_) => return true,
+            Root::Element(number) => match self.lists.get(*number) {
+                Some(Known::Path { root: Root::Param(param), path }) if path.is_empty() => {
+                    self.entry.params.get(*param).and_then(|param| element_type(&param.ty))
+                }
+                _ => None,
+            },
         };
-        let Some(syn::Type::Path(ty)) = ty else {
-            return false;
-        };
-        const BUILTIN: &[&str] = &[
-            "bool", "u8", "u16", "u32", "u64", "u128", "i64", "i128", "Address", "String", "Bytes",
-            "Option", "Vec",
-        ];
-        let last = ty.path.segments.last();
-        last.is_some_and(|last| !BUILTIN.contains(&last.ident.to_string().as_str()))
+        ty.is_none_or(|ty| !is_builtin(ty))
     }
 
     fn call(&mut self, call: &syn::ExprCall) -> Result<Value> {
@@ -668,19 +683,23 @@ impl Walk<'_> {
     ) -> Result<Value> {
         let values = call.args.iter().map(|arg| self.expr(arg));
         let values = values.collect::<Result<Vec<_>>>()?;
-        if values.iter().any(|value| self.may_touch(value)) {
+        let mut given = function.params.iter().zip(&values);
+        if given.any(|(param, value)| value.is_storage() || self.may_touch(&param.ty, value)) {
             return self.follow(name, &function, values, &call.func);
         }
         Ok(Value::Opaque)
     }
 
-    fn may_touch(&self, value: &Value) -> bool {
+    /// Whether a function that is given this as a `ty` may touch anything through it.
+    fn may_touch(&self, ty: &syn::Type, value: &Value) -> bool {
         match value {
-            Value::Known(values) => values.iter().any(|value| self.may_be_client(value)),
-            Value::Tuple(values) => values.iter().any(|value| self.may_touch(value)),
+            Value::Known(values) => {
+                !is_builtin(ty) && values.iter().any(|value| self.may_be_client(value))
+            }
+            Value::Tuple(values) => values.iter().any(|value| self.may_touch(ty, value)),
             Value::Client(_) | Value::Immutables => true,
             Value::Contract | Value::Map(_) | Value::Cell { .. } => true,
-            Value::Opaque => false,
+            Value::Data(_) | Value::Opaque => false,
         }
     }
 
@@ -797,7 +816,7 @@ impl Walk<'_> {
     }
 
     fn for_loop(&mut self, looped: &syn::ExprForLoop) -> Result<Value> {
-        let list = self.expr(&looped.expr)?;
+        let list = self.expr(&looped.expr)?.plain();
         let height = self.scope.len();
         let single = match &list {
             Value::Known(values) => match values.as_slice() {
@@ -880,6 +899,47 @@ impl Walk<'_> {
             self.found.last_mut().expect("the method's own list is never popped during the walk");
         merge(list, template);
     }
+}
+
+/// Whether a type, as written, is one of ours or a list of such, behind references or not.
+fn is_builtin(ty: &syn::Type) -> bool {
+    const BUILTIN: &[&str] = &[
+        "bool", "u8", "u16", "u32", "u64", "u128", "i64", "i128", "usize", "str", "Address",
+        "String", "Bytes",
+    ];
+    match ty {
+        syn::Type::Reference(reference) => is_builtin(&reference.elem),
+        syn::Type::Paren(paren) => is_builtin(&paren.elem),
+        syn::Type::Array(array) => is_builtin(&array.elem),
+        syn::Type::Slice(slice) => is_builtin(&slice.elem),
+        syn::Type::Tuple(tuple) => tuple.elems.iter().all(is_builtin),
+        syn::Type::Path(path) => match element_type(ty) {
+            Some(element) => is_builtin(element),
+            None => {
+                let last = path.path.segments.last();
+                last.is_some_and(|last| BUILTIN.contains(&last.ident.to_string().as_str()))
+            }
+        },
+        _ => false,
+    }
+}
+
+/// What a list or option holds.
+fn element_type(ty: &syn::Type) -> Option<&syn::Type> {
+    let syn::Type::Path(path) = ty else {
+        return None;
+    };
+    let last = path.path.segments.last()?;
+    if last.ident != "Vec" && last.ident != "Option" {
+        return None;
+    }
+    let syn::PathArguments::AngleBracketed(args) = &last.arguments else {
+        return None;
+    };
+    args.args.iter().find_map(|arg| match arg {
+        syn::GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
 }
 
 fn product<T: Clone>(lists: &[Vec<T>], choices: &[T]) -> Vec<Vec<T>> {

@@ -4,30 +4,110 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{Error, FnArg, ItemTrait, Pat, Result, ReturnType, TraitItem, TraitItemFn};
 
-/// Methods of values that inference takes to be no calls to other contracts, so that a client may
-/// not have them.
-pub(crate) const RESERVED: &[&str] = &[
+/// Methods that numbers, texts and lists have. Inference cannot see the type of `order.amount` in
+/// `order.amount.min(5)`, so it takes these to be no calls to other contracts, and no client may
+/// have them.
+const RESERVED: &[&str] = &[
+    "abs",
+    "abs_diff",
     "address",
+    "and_then",
+    "any",
+    "all",
     "as_bytes",
+    "as_deref",
+    "as_mut",
+    "as_ref",
     "as_slice",
     "as_str",
+    "borrow",
+    "chunks",
+    "chunks_exact",
+    "clamp",
     "clone",
+    "cloned",
     "cmp",
+    "concat",
     "contains",
     "copied",
+    "count_ones",
+    "count_zeros",
+    "deref",
+    "div_ceil",
+    "div_euclid",
+    "ends_with",
+    "enumerate",
     "eq",
+    "expect",
+    "filter",
+    "find",
     "first",
+    "flatten",
+    "fold",
+    "for_each",
+    "ge",
     "get",
+    "gt",
+    "ilog10",
+    "ilog2",
+    "into",
     "into_iter",
     "is_empty",
+    "is_none",
+    "is_none_or",
+    "is_power_of_two",
+    "is_some",
+    "is_some_and",
+    "isqrt",
     "iter",
+    "join",
     "last",
+    "le",
+    "leading_zeros",
     "len",
+    "lt",
+    "map",
+    "map_or",
+    "map_or_else",
+    "max",
+    "min",
     "ne",
+    "next_multiple_of",
+    "ok_or",
+    "ok_or_else",
+    "or",
+    "or_else",
+    "partial_cmp",
+    "pow",
+    "rem_euclid",
+    "rev",
+    "rotate_left",
+    "rotate_right",
+    "signum",
+    "starts_with",
+    "swap_bytes",
+    "to_be_bytes",
+    "to_le_bytes",
     "to_owned",
     "to_string",
     "to_vec",
+    "trailing_zeros",
+    "try_into",
+    "unsigned_abs",
+    "unwrap",
+    "unwrap_or",
+    "unwrap_or_default",
+    "unwrap_or_else",
+    "windows",
+    "zip",
 ];
+
+const RESERVED_PREFIXES: &[&str] = &["checked_", "overflowing_", "saturating_", "wrapping_"];
+
+/// Whether a method of this name is one of plain values, and never of a client.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name) || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
 
 pub(crate) fn expand(args: TokenStream, input: TokenStream) -> Result<TokenStream> {
     if !args.is_empty() {
@@ -102,7 +182,7 @@ pub(crate) fn expand(args: TokenStream, input: TokenStream) -> Result<TokenStrea
 fn expand_method(method: &TraitItemFn) -> Result<TokenStream> {
     let name = &method.sig.ident;
     let text = name.to_string();
-    if RESERVED.contains(&text.as_str()) || text.starts_with("try_") {
+    if is_reserved(&text) || text.starts_with("try_") {
         return Err(Error::new(
             name.span(),
             format!("a client cannot have a method named `{text}`: it would be taken for another"),
