@@ -1,0 +1,312 @@
+//! The access set of a call, found by decoding everything and looking it up by name.
+//!
+//! Templates are taken in their order; the first thing that stops the evaluation decides how it
+//! ends, so the order in which keys and steps are counted is part of the rules.
+
+use super::{Contract, World};
+use crate::block::Call;
+use crate::resolve::STEPS_PER_KEY;
+use crate::store::digest::storage_key;
+use std::collections::BTreeMap;
+use tollway_host_api::key::KEY_BYTES_MAX;
+use tollway_host_api::value::{DecodeError, Value, decode};
+use tollway_host_api::{AccessTemplate, Address, Expr, Field, Method, Mode, Text, Type};
+
+/// Keys as they stand in the state, and how each may be touched.
+pub(super) type AccessSet = BTreeMap<Vec<u8>, Mode>;
+
+/// Why a call has no access set.
+pub(super) enum Unresolved {
+    BadArguments(DecodeError),
+    TooManyKeys,
+    /// It, or something that it calls, is not declared, or by what is only known in the run.
+    Undeclared,
+}
+
+/// What is known of a value before the run.
+#[derive(Clone)]
+enum Known<'a> {
+    Value(&'a Type, Value),
+    Integer(u128),
+    Bytes(&'a [u8]),
+    Nothing,
+}
+
+/// The method whose templates are evaluated.
+struct Scope<'a> {
+    address: Address,
+    contract: &'a Contract,
+    caller: Address,
+    params: Vec<Known<'a>>,
+    depth: usize,
+}
+
+struct Evaluation<'a> {
+    world: &'a World,
+    found: AccessSet,
+    found_count: usize,
+    steps: usize,
+}
+
+/// The access set of a call to `method`.
+pub(super) fn access_set(
+    world: &World,
+    call: &Call,
+    method: &Method,
+) -> Result<AccessSet, Unresolved> {
+    let params = decode_all(&method.params, &call.args).map_err(Unresolved::BadArguments)?;
+    if !method.declared {
+        return Err(Unresolved::Undeclared);
+    }
+    let scope = Scope {
+        address: call.contract,
+        contract: &world.contracts[&call.contract],
+        caller: call.caller,
+        params,
+        depth: 1,
+    };
+    let mut evaluation = Evaluation { world, found: BTreeMap::new(), found_count: 0, steps: 0 };
+    evaluation.templates(&method.access, &scope, &[])?;
+    Ok(evaluation.found)
+}
+
+fn decode_all<'a>(fields: &'a [Field], mut bytes: &[u8]) -> Result<Vec<Known<'a>>, DecodeError> {
+    let values = fields
+        .iter()
+        .map(|field| Ok(Known::Value(&field.ty, decode(&field.ty, &mut bytes)?)))
+        .collect::<Result<_, _>>()?;
+    if bytes.is_empty() { Ok(values) } else { Err(DecodeError::Trailing) }
+}
+
+impl<'a> Evaluation<'a> {
+    fn step(&mut self) -> Result<(), Unresolved> {
+        self.steps += 1;
+        if self.steps > self.world.limits.access_keys_max * STEPS_PER_KEY {
+            return Err(Unresolved::TooManyKeys);
+        }
+        Ok(())
+    }
+
+    fn templates(
+        &mut self,
+        templates: &'a [AccessTemplate],
+        scope: &Scope<'a>,
+        elements: &[Known<'a>],
+    ) -> Result<(), Unresolved> {
+        templates.iter().try_for_each(|template| match template {
+            AccessTemplate::Key { mode, field, parts } => {
+                self.key(*mode, *field, parts, scope, elements)
+            }
+            AccessTemplate::ForEach { list, body } => self.for_each(list, body, scope, elements),
+            AccessTemplate::Call { contract, method, args } => {
+                self.call(contract, method, args, scope, elements)
+            }
+        })
+    }
+
+    fn key(
+        &mut self,
+        mode: Mode,
+        field: u8,
+        parts: &'a [Expr],
+        scope: &Scope<'a>,
+        elements: &[Known<'a>],
+    ) -> Result<(), Unresolved> {
+        self.step()?;
+        let storage = &scope.contract.code.abi.storage[usize::from(field)];
+        let mut key = vec![field];
+        for (part, ty) in parts.iter().zip(storage.key.iter()) {
+            append_part(evaluate(part, scope, elements)?, ty, &mut key)?;
+        }
+        // No contract can touch a key that is too long.
+        if key.len() <= KEY_BYTES_MAX {
+            if self.found_count >= self.world.limits.access_keys_max {
+                return Err(Unresolved::TooManyKeys);
+            }
+            self.found_count += 1;
+            let found = self.found.entry(storage_key(&scope.address, &key)).or_insert(mode);
+            *found = found.union(mode);
+        }
+        Ok(())
+    }
+
+    fn for_each(
+        &mut self,
+        list: &'a Expr,
+        body: &'a [AccessTemplate],
+        scope: &Scope<'a>,
+        elements: &[Known<'a>],
+    ) -> Result<(), Unresolved> {
+        let Known::Value(Type::List(types), Value::List(values)) = evaluate(list, scope, elements)?
+        else {
+            return Err(Unresolved::Undeclared);
+        };
+        for value in values {
+            self.step()?;
+            let inside = [elements, &[Known::Value(&types[0], value)]].concat();
+            self.templates(body, scope, &inside)?;
+        }
+        Ok(())
+    }
+
+    fn call(
+        &mut self,
+        contract: &'a Expr,
+        method: &Text,
+        args: &'a [Expr],
+        scope: &Scope<'a>,
+        elements: &[Known<'a>],
+    ) -> Result<(), Unresolved> {
+        self.step()?;
+        let address = match evaluate(contract, scope, elements)? {
+            Known::Value(_, Value::Address(address)) => address,
+            Known::Bytes(bytes) => Address(bytes.try_into().map_err(|_| Unresolved::Undeclared)?),
+            _ => return Err(Unresolved::Undeclared),
+        };
+        // A call that is refused touches nothing.
+        if scope.depth >= self.world.limits.call_depth_max {
+            return Ok(());
+        }
+        let Some(contract) = self.world.contracts.get(&address) else { return Ok(()) };
+        let Some(method) = contract.code.abi.method(method) else { return Ok(()) };
+        if !method.declared || method.params.len() != args.len() {
+            return Err(Unresolved::Undeclared);
+        }
+        let mut params = Vec::new();
+        for (arg, param) in args.iter().zip(method.params.iter()) {
+            let known = evaluate(arg, scope, elements)?;
+            match known {
+                Known::Value(ty, _) if *ty != param.ty => return Err(Unresolved::Undeclared),
+                known => params.push(known),
+            }
+        }
+        let (caller, depth) = (scope.address, scope.depth + 1);
+        self.templates(&method.access, &Scope { address, contract, caller, params, depth }, &[])
+    }
+}
+
+fn evaluate<'a>(
+    expr: &'a Expr,
+    scope: &Scope<'a>,
+    elements: &[Known<'a>],
+) -> Result<Known<'a>, Unresolved> {
+    match expr {
+        Expr::Caller => Ok(Known::Value(&Type::Address, Value::Address(scope.caller))),
+        Expr::This => Ok(Known::Value(&Type::Address, Value::Address(scope.address))),
+        Expr::Arg { param, path } => follow(scope.params[usize::from(*param)].clone(), path),
+        Expr::Element { depth, path } => {
+            let innermost = elements.len() - 1;
+            follow(elements[innermost - usize::from(*depth)].clone(), path)
+        }
+        Expr::Immutable { index, path } => {
+            let Contract { code, immutables } = scope.contract;
+            let values = decode_all(&code.abi.immutables, immutables);
+            let values = values.map_err(|_| Unresolved::Undeclared)?;
+            follow(values[usize::from(*index)].clone(), path)
+        }
+        Expr::Integer(number) => Ok(Known::Integer(*number)),
+        Expr::Bytes(bytes) => Ok(Known::Bytes(bytes)),
+        Expr::Unknown => Ok(Known::Nothing),
+    }
+}
+
+fn follow<'a>(known: Known<'a>, path: &[Text]) -> Result<Known<'a>, Unresolved> {
+    let Some((step, rest)) = path.split_first() else { return Ok(known) };
+    let inner = match known {
+        Known::Value(Type::Struct { fields, .. }, Value::Struct(values)) => {
+            let mut parts = fields.iter().zip(values);
+            parts
+                .find(|(field, _)| field.name == *step)
+                .map(|(field, (_, value))| (&field.ty, value))
+        }
+        Known::Value(Type::Tuple(types), Value::Tuple(values)) => {
+            let mut parts = types.iter().zip(values).enumerate();
+            parts.find(|(index, _)| index.to_string() == *step).map(|(_, part)| part)
+        }
+        _ => None,
+    };
+    let (ty, value) = inner.ok_or(Unresolved::Undeclared)?;
+    follow(Known::Value(ty, value), rest)
+}
+
+fn append_part(known: Known<'_>, ty: &Type, key: &mut Vec<u8>) -> Result<(), Unresolved> {
+    let value = match known {
+        Known::Value(actual, value) if actual == ty => value,
+        Known::Integer(number) => integer(number, ty).ok_or(Unresolved::Undeclared)?,
+        Known::Bytes(bytes) => constant(bytes, ty).ok_or(Unresolved::Undeclared)?,
+        Known::Value(..) | Known::Nothing => return Err(Unresolved::Undeclared),
+    };
+    append(&value, ty, key);
+    Ok(())
+}
+
+fn integer(number: u128, ty: &Type) -> Option<Value> {
+    let most = match ty {
+        Type::Bool => return (number <= 1).then_some(Value::Bool(number == 1)),
+        Type::U8 => u8::MAX.into(),
+        Type::U16 => u16::MAX.into(),
+        Type::U32 => u32::MAX.into(),
+        Type::U64 => u64::MAX.into(),
+        Type::U128 => u128::MAX,
+        Type::I64 => return i64::try_from(number).ok().map(|number| Value::Signed(number.into())),
+        Type::I128 => return i128::try_from(number).ok().map(Value::Signed),
+        _ => return None,
+    };
+    (number <= most).then_some(Value::Unsigned(number))
+}
+
+fn constant(bytes: &[u8], ty: &Type) -> Option<Value> {
+    match ty {
+        Type::Address => bytes.try_into().ok().map(|bytes| Value::Address(Address(bytes))),
+        Type::FixedBytes(size) if bytes.len() == *size as usize => Some(Value::Bytes(bytes.into())),
+        // A constant text has the bytes that it has, whether or not they are a text.
+        Type::Bytes | Type::Text => Some(Value::Bytes(bytes.into())),
+        _ => None,
+    }
+}
+
+/// The encoding of key parts that [`tollway_host_api::key`] tells.
+fn append(value: &Value, ty: &Type, key: &mut Vec<u8>) {
+    match (value, ty) {
+        (Value::Bool(value), _) => key.push((*value).into()),
+        (Value::Unsigned(value), _) => {
+            let size = ty.fixed_size().unwrap_or(0);
+            key.extend_from_slice(&value.to_be_bytes()[16 - size..]);
+        }
+        (Value::Signed(value), Type::I64) => {
+            key.extend_from_slice(&(*value as u64 ^ 1 << 63).to_be_bytes());
+        }
+        (Value::Signed(value), _) => {
+            key.extend_from_slice(&(*value as u128 ^ 1 << 127).to_be_bytes());
+        }
+        (Value::Address(address), _) => key.extend_from_slice(&address.0),
+        (Value::Bytes(bytes), Type::FixedBytes(_)) => key.extend_from_slice(bytes),
+        (Value::Bytes(bytes), _) => append_long(bytes, key),
+        (Value::Text(text), _) => append_long(text.as_bytes(), key),
+        (Value::Option(None), _) => key.push(0),
+        (Value::Option(Some(value)), Type::Option(types)) => {
+            key.push(1);
+            append(value, &types[0], key);
+        }
+        (Value::Tuple(values), Type::Tuple(types)) => {
+            values.iter().zip(types.iter()).for_each(|(value, ty)| append(value, ty, key));
+        }
+        (Value::Struct(values), Type::Struct { fields, .. }) => append_fields(values, fields, key),
+        (Value::Enum(index, _, values), Type::Enum { variants, .. }) => {
+            key.push(*index);
+            append_fields(values, &variants[usize::from(*index)].fields, key);
+        }
+        _ => unreachable!("a value is of the type that it was decoded by, and no list is in a key"),
+    }
+}
+
+fn append_fields(values: &[(Text, Value)], fields: &[Field], key: &mut Vec<u8>) {
+    values.iter().zip(fields).for_each(|((_, value), field)| append(value, &field.ty, key));
+}
+
+/// Bytes after their number. Above 255 the key is too long in any case.
+fn append_long(bytes: &[u8], key: &mut Vec<u8>) {
+    let length = bytes.len().min(255);
+    key.push(length as u8);
+    key.extend_from_slice(&bytes[..length]);
+}

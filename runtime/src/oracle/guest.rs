@@ -1,0 +1,561 @@
+//! A contract that runs, and what the host does for it.
+//!
+//! The running call travels as a box: it is in the store of the contract that runs, and moves into
+//! the store of the contract that this one calls, and back.
+
+use super::{State, World};
+use crate::engine::gas::{GROWN_GAS, MISS_GAS, PAGE_GAS};
+use crate::engine::link::HostFunctions;
+use crate::receipt::{Event, Failure, Outcome};
+use crate::runtime::OnMiss;
+use crate::store::digest::storage_key;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tollway_host_api::abi::INIT_METHOD;
+use tollway_host_api::functions::host_function;
+use tollway_host_api::key::KEY_BYTES_MAX;
+use tollway_host_api::status::ABSENT;
+use tollway_host_api::value::check_fields;
+use tollway_host_api::{Address, CallStatus, Method, Mode, Mutability};
+use wasmtime::{Caller, Error, Extern, Memory, Result, Store, Trap, Val};
+
+/// What a call made of a key.
+#[derive(Clone)]
+pub(super) enum Change {
+    /// Its value, or `None` for no value.
+    Written(Option<Vec<u8>>),
+    /// So much more than it had.
+    Added(u128),
+}
+
+/// A top-level call that is running.
+pub(super) struct Run {
+    pub(super) world: Arc<World>,
+    /// The state before the call.
+    pub(super) state: State,
+    pub(super) height: u64,
+    pub(super) time_ms: u64,
+    pub(super) call_index: u32,
+    /// How each key may be touched. What was missed is added, as a write.
+    pub(super) access_set: BTreeMap<Vec<u8>, Mode>,
+    pub(super) misses: u32,
+    /// Keys in the access set that were not declared in any way.
+    pub(super) extra_keys: usize,
+    pub(super) changes: BTreeMap<Vec<u8>, Change>,
+    pub(super) events: Vec<Event>,
+    /// The contracts that run, the innermost last.
+    pub(super) stack: Vec<Frame>,
+    /// The contract of a key outside the access set that ended the call.
+    pub(super) undeclared: Option<Address>,
+}
+
+/// A contract on the call stack.
+#[derive(Default)]
+pub(super) struct Frame {
+    pub(super) contract: Address,
+    pub(super) caller: Address,
+    /// Whether it, or a contract below it on the stack, runs a view.
+    pub(super) view: bool,
+    pub(super) args: Vec<u8>,
+    pub(super) output: Vec<u8>,
+    /// How the last call that it made failed, if it did, and that call's output.
+    pub(super) last_failure: Option<Outcome>,
+    pub(super) last_output: Vec<u8>,
+}
+
+/// How a frame ended.
+pub(super) struct FrameEnd {
+    pub(super) outcome: Outcome,
+    pub(super) gas_used: u64,
+}
+
+/// Why a host function stopped its contract.
+enum Stop {
+    Chosen { outcome: Outcome, gas_left: u64 },
+    OutOfGas,
+    Trap,
+    AddOverflow,
+    Undeclared,
+}
+
+/// The data of a contract's store.
+pub(super) struct Guest {
+    run: Option<Box<Run>>,
+    stop: Option<Stop>,
+}
+
+/// The sum of a counter and an amount; `None` if it leaves its range, or the value is no counter.
+pub(super) fn sum(value: Option<&[u8]>, amount: u128) -> Option<u128> {
+    let value = match value {
+        Some(bytes) => u128::from_le_bytes(bytes.try_into().ok()?),
+        None => 0,
+    };
+    value.checked_add(amount)
+}
+
+/// Runs a method of a contract with at most `allowance` gas, in an instance of its own. If it
+/// fails, its changes and events are undone.
+pub(super) fn run_frame(
+    mut run: Box<Run>,
+    frame: Frame,
+    method: &str,
+    allowance: u64,
+) -> (Box<Run>, FrameEnd) {
+    let (changes, events) = (run.changes.clone(), run.events.clone());
+    let pages = run.world.contracts[&frame.contract].code.memory_pages_min;
+    let out_of_gas =
+        || FrameEnd { outcome: Outcome::Failed(Failure::OutOfGas), gas_used: allowance };
+    let Some(running) = allowance.checked_sub(PAGE_GAS * pages) else {
+        return (run, out_of_gas());
+    };
+    run.stack.push(frame);
+    let (mut run, mut end, pages_after) = run_instance(run, method, running);
+    run.stack.pop();
+    end.gas_used += allowance - running;
+    let all_is_gone = matches!(end.outcome, Outcome::Failed(_)) && end.gas_used == allowance;
+    if pages_after > pages && !all_is_gone {
+        end.gas_used += GROWN_GAS;
+        if end.gas_used > allowance {
+            end = out_of_gas();
+        }
+    }
+    if !matches!(end.outcome, Outcome::Returned(_)) {
+        run.changes = changes;
+        run.events = events;
+    }
+    (run, end)
+}
+
+/// Runs a method. Returns also how many pages of memory there are at the end.
+fn run_instance(run: Box<Run>, method: &str, allowance: u64) -> (Box<Run>, FrameEnd, u64) {
+    let world = Arc::clone(&run.world);
+    let frame = run.top();
+    let (address, args_len) = (frame.contract, frame.args.len() as u32);
+    let code = &world.contracts[&address].code;
+    let mut store = Store::new(world.linker.engine(), Guest { run: Some(run), stop: None });
+    store.set_fuel(u64::MAX).expect("the engine counts fuel");
+    let instance =
+        world.linker.instantiate(&mut store, &code.module).expect("upload checked that it can be");
+    let entry = instance.get_typed_func::<u32, i32>(&mut store, method);
+    let entry = entry.expect("upload checked that methods are exported");
+    // The engine stops where no fuel is left, and gas may be used to the last unit.
+    store.set_fuel(allowance + 1).expect("the engine counts fuel");
+    let result = entry.call(&mut store, args_len);
+    let fuel_left = store.get_fuel().expect("the engine counts fuel");
+    let depth = code.depth_global.as_ref().map(|name| {
+        let global = instance.get_global(&mut store, name).expect("the upload pass exports it");
+        match global.get(&mut store) {
+            Val::I32(units) => units as u32,
+            _ => unreachable!("the upload pass makes it an i32"),
+        }
+    });
+    let memory = instance.get_memory(&mut store, "memory");
+    let pages = memory.expect("upload checked that it is exported").size(&store);
+    let exhausted = depth.is_some_and(|units| units > code.stack_units_max);
+    let Guest { run, stop } = store.into_data();
+    let mut run = run.expect("host functions give the call back");
+    let failed = |failure| FrameEnd { outcome: Outcome::Failed(failure), gas_used: allowance };
+    let end = match (result, stop) {
+        (Ok(_), _) if fuel_left == 0 => failed(Failure::OutOfGas),
+        (Ok(status), _) => {
+            let output = std::mem::take(&mut run.top_mut().output);
+            let outcome = match status {
+                0 => Outcome::Returned(output),
+                _ => Outcome::Reverted { contract: address, error: output },
+            };
+            FrameEnd { outcome, gas_used: allowance + 1 - fuel_left }
+        }
+        (Err(_), Some(Stop::Chosen { outcome, gas_left })) => {
+            FrameEnd { outcome, gas_used: allowance - gas_left }
+        }
+        (Err(_), Some(Stop::OutOfGas)) => failed(Failure::OutOfGas),
+        (Err(_), Some(Stop::AddOverflow)) => failed(Failure::AddOverflow { contract: address }),
+        (Err(_), Some(Stop::Trap | Stop::Undeclared)) => {
+            failed(Failure::Trap { contract: address })
+        }
+        (Err(error), None) => match error.downcast_ref::<Trap>() {
+            Some(Trap::OutOfFuel) => failed(Failure::OutOfGas),
+            Some(Trap::StackOverflow) | None => panic!("the engine failed: {error:?}"),
+            Some(_) if exhausted => failed(Failure::StackExhausted { contract: address }),
+            Some(_) => failed(Failure::Trap { contract: address }),
+        },
+    };
+    (run, end, pages)
+}
+
+impl Run {
+    fn top(&self) -> &Frame {
+        self.stack.last().expect("a contract runs")
+    }
+
+    fn top_mut(&mut self) -> &mut Frame {
+        self.stack.last_mut().expect("a contract runs")
+    }
+
+    /// Touches a key of the contract that runs. Returns the key in the state, and the gas that a
+    /// miss costs.
+    fn touch(&mut self, key: &[u8], need: Mode) -> Result<(Vec<u8>, u64), Stop> {
+        if need != Mode::Read && self.top().view {
+            return Err(Stop::Trap);
+        }
+        let key = storage_key(&self.top().contract, key);
+        let mode = self.access_set.get(&key).copied();
+        if mode == Some(need) || mode == Some(Mode::Write) {
+            return Ok((key, 0));
+        }
+        if self.world.on_miss == OnMiss::Fail {
+            self.undeclared = Some(self.top().contract);
+            return Err(Stop::Undeclared);
+        }
+        if mode.is_none() {
+            if self.extra_keys >= self.world.limits.access_keys_max {
+                return Err(Stop::Trap);
+            }
+            self.extra_keys += 1;
+        }
+        self.access_set.insert(key.clone(), Mode::Write);
+        self.misses += 1;
+        Ok((key, MISS_GAS))
+    }
+
+    /// The value of a key now.
+    fn value(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, Stop> {
+        let before = self.state.get(key);
+        match self.changes.get(key) {
+            None => Ok(before.cloned()),
+            Some(Change::Written(value)) => Ok(value.clone()),
+            Some(Change::Added(amount)) => {
+                let total = sum(before.map(Vec::as_slice), *amount).ok_or(Stop::AddOverflow)?;
+                let value = Some(total.to_le_bytes().to_vec());
+                self.changes.insert(key.to_vec(), Change::Written(value.clone()));
+                Ok(value)
+            }
+        }
+    }
+
+    /// Adds to a key: to its value if the call knows it, and otherwise to what it adds at its end.
+    fn add(&mut self, key: Vec<u8>, amount: u128) -> Result<(), Stop> {
+        let change = match self.changes.get(&key) {
+            None => Some(Change::Added(amount)),
+            Some(Change::Added(earlier)) => earlier.checked_add(amount).map(Change::Added),
+            Some(Change::Written(value)) => sum(value.as_deref(), amount)
+                .map(|total| Change::Written(Some(total.to_le_bytes().to_vec()))),
+        };
+        self.changes.insert(key, change.ok_or(Stop::AddOverflow)?);
+        Ok(())
+    }
+
+    /// The method that a contract wants to call, or why it can't.
+    fn find_callee(
+        &self,
+        address: Address,
+        method: &[u8],
+        args: &[u8],
+    ) -> Result<Method, CallStatus> {
+        if self.stack.len() >= self.world.limits.call_depth_max {
+            return Err(CallStatus::DepthExceeded);
+        }
+        let contract = self.world.contracts.get(&address).ok_or(CallStatus::UnknownContract)?;
+        let method = std::str::from_utf8(method).map_err(|_| CallStatus::UnknownMethod)?;
+        let found = contract.code.abi.method(method).filter(|_| method != INIT_METHOD);
+        let found = found.ok_or(CallStatus::UnknownMethod)?;
+        if !found.reentrant && self.stack.iter().any(|frame| frame.contract == address) {
+            return Err(CallStatus::ReentrancyRefused);
+        }
+        if self.top().view && found.mutability == Mutability::Call {
+            return Err(CallStatus::ViewViolated);
+        }
+        check_fields(&found.params, args).map_err(|_| CallStatus::BadArguments)?;
+        Ok(found.clone())
+    }
+}
+
+/// A host function's view of who called it.
+type Host<'a> = Caller<'a, Guest>;
+
+fn stop(host: &mut Host<'_>, why: Stop) -> Error {
+    host.data_mut().stop = Some(why);
+    Error::msg("stopped by a host function")
+}
+
+fn run<'a>(host: &'a mut Host<'_>) -> &'a mut Run {
+    host.data_mut().run.as_mut().expect("a call runs while its contract does")
+}
+
+fn top<'a>(host: &'a mut Host<'_>) -> &'a mut Frame {
+    run(host).top_mut()
+}
+
+/// Runs part of a host function that may stop the contract.
+fn check<R>(host: &mut Host<'_>, part: impl FnOnce(&mut Run) -> Result<R, Stop>) -> Result<R> {
+    part(run(host)).map_err(|why| stop(host, why))
+}
+
+fn require(host: &mut Host<'_>, condition: bool) -> Result<()> {
+    if condition { Ok(()) } else { Err(stop(host, Stop::Trap)) }
+}
+
+/// Takes gas. One unit of fuel has to remain, because the engine stops at none.
+fn charge(host: &mut Host<'_>, gas: u64) -> Result<()> {
+    let fuel = host.get_fuel()?;
+    if fuel <= gas {
+        return Err(stop(host, Stop::OutOfGas));
+    }
+    host.set_fuel(fuel - gas)
+}
+
+/// Takes what the table of host functions says that one costs.
+fn charge_for(host: &mut Host<'_>, name: &str, bytes: u64) -> Result<()> {
+    let row = host_function(name).expect("it is in the table");
+    charge(host, row.gas_base + row.gas_byte * bytes)
+}
+
+fn gas_left(host: &mut Host<'_>) -> Result<u64> {
+    Ok(host.get_fuel()?.saturating_sub(1))
+}
+
+fn memory(host: &mut Host<'_>) -> Memory {
+    match host.get_export("memory") {
+        Some(Extern::Memory(memory)) => memory,
+        _ => unreachable!("upload checked that the memory is exported"),
+    }
+}
+
+fn bytes_at(host: &mut Host<'_>, start: u32, length: u32) -> Result<Vec<u8>> {
+    let memory = memory(host);
+    let range = start as usize..start as usize + length as usize;
+    let bytes = memory.data(&*host).get(range).map(<[u8]>::to_vec);
+    bytes.ok_or_else(|| stop(host, Stop::Trap))
+}
+
+fn key_at(host: &mut Host<'_>, key: u32, length: u32) -> Result<Vec<u8>> {
+    require(host, (1..=KEY_BYTES_MAX).contains(&(length as usize)))?;
+    bytes_at(host, key, length)
+}
+
+fn put(host: &mut Host<'_>, out: u32, bytes: &[u8]) -> Result<()> {
+    let memory = memory(host);
+    let done = memory.write(&mut *host, out as usize, bytes);
+    done.map_err(|_| stop(host, Stop::Trap))
+}
+
+fn put_if_fits(host: &mut Host<'_>, out: u32, capacity: u32, bytes: &[u8]) -> Result<u32> {
+    if bytes.len() <= capacity as usize {
+        put(host, out, bytes)?;
+    }
+    Ok(bytes.len() as u32)
+}
+
+impl HostFunctions for Guest {
+    fn caller(host: &mut Host<'_>, out: u32) -> Result<()> {
+        charge_for(host, "caller", 0)?;
+        let caller = top(host).caller;
+        put(host, out, &caller.0)
+    }
+
+    fn this(host: &mut Host<'_>, out: u32) -> Result<()> {
+        charge_for(host, "this", 0)?;
+        let this = top(host).contract;
+        put(host, out, &this.0)
+    }
+
+    fn height(host: &mut Host<'_>) -> Result<u64> {
+        charge_for(host, "height", 0)?;
+        Ok(run(host).height)
+    }
+
+    fn time_ms(host: &mut Host<'_>) -> Result<u64> {
+        charge_for(host, "time_ms", 0)?;
+        Ok(run(host).time_ms)
+    }
+
+    fn call_index(host: &mut Host<'_>) -> Result<u32> {
+        charge_for(host, "call_index", 0)?;
+        Ok(run(host).call_index)
+    }
+
+    fn args(host: &mut Host<'_>, out: u32) -> Result<()> {
+        let args = top(host).args.clone();
+        charge_for(host, "args", args.len() as u64)?;
+        put(host, out, &args)
+    }
+
+    fn immutables(host: &mut Host<'_>, out: u32, capacity: u32) -> Result<u32> {
+        let this = top(host).contract;
+        let immutables = run(host).world.contracts[&this].immutables.clone();
+        charge_for(host, "immutables", immutables.len() as u64)?;
+        put_if_fits(host, out, capacity, &immutables)
+    }
+
+    fn read(host: &mut Host<'_>, key: u32, key_len: u32, out: u32, capacity: u32) -> Result<u32> {
+        charge_for(host, "read", key_len.into())?;
+        let key = key_at(host, key, key_len)?;
+        let (key, miss_gas) = check(host, |run| run.touch(&key, Mode::Read))?;
+        charge(host, miss_gas)?;
+        let Some(value) = check(host, |run| run.value(&key))? else { return Ok(ABSENT) };
+        let gas_byte = host_function("read").map_or(0, |row| row.gas_byte);
+        charge(host, gas_byte * value.len() as u64)?;
+        put_if_fits(host, out, capacity, &value)
+    }
+
+    fn write(
+        host: &mut Host<'_>,
+        key: u32,
+        key_len: u32,
+        value: u32,
+        value_len: u32,
+    ) -> Result<()> {
+        charge_for(host, "write", u64::from(key_len) + u64::from(value_len))?;
+        let key = key_at(host, key, key_len)?;
+        let value = bytes_at(host, value, value_len)?;
+        let fits = value.len() <= run(host).world.limits.value_bytes_max;
+        require(host, fits)?;
+        let (key, miss_gas) = check(host, |run| run.touch(&key, Mode::Write))?;
+        charge(host, miss_gas)?;
+        run(host).changes.insert(key, Change::Written(Some(value)));
+        Ok(())
+    }
+
+    fn remove(host: &mut Host<'_>, key: u32, key_len: u32) -> Result<()> {
+        charge_for(host, "remove", key_len.into())?;
+        let key = key_at(host, key, key_len)?;
+        let (key, miss_gas) = check(host, |run| run.touch(&key, Mode::Write))?;
+        charge(host, miss_gas)?;
+        run(host).changes.insert(key, Change::Written(None));
+        Ok(())
+    }
+
+    fn add(host: &mut Host<'_>, key: u32, key_len: u32, low: u64, high: u64) -> Result<()> {
+        charge_for(host, "add", key_len.into())?;
+        let key = key_at(host, key, key_len)?;
+        let (key, miss_gas) = check(host, |run| run.touch(&key, Mode::Add))?;
+        charge(host, miss_gas)?;
+        let amount = (u128::from(high) << 64) + u128::from(low);
+        check(host, |run| run.add(key, amount))
+    }
+
+    fn emit(host: &mut Host<'_>, event: u32, data: u32, data_len: u32) -> Result<()> {
+        charge_for(host, "emit", data_len.into())?;
+        let data = bytes_at(host, data, data_len)?;
+        let run = run(host);
+        let (contract, view) = (run.top().contract, run.top().view);
+        let allowed = !view
+            && data.len() <= run.world.limits.event_bytes_max
+            && run.events.len() < run.world.limits.events_max
+            && (event as usize) < run.world.contracts[&contract].code.abi.events.len();
+        if allowed {
+            run.events.push(Event { contract, event, data });
+        }
+        require(host, allowed)
+    }
+
+    fn output(host: &mut Host<'_>, data: u32, data_len: u32) -> Result<()> {
+        charge_for(host, "output", data_len.into())?;
+        let data = bytes_at(host, data, data_len)?;
+        let fits = data.len() <= run(host).world.limits.output_bytes_max;
+        require(host, fits)?;
+        top(host).output = data;
+        Ok(())
+    }
+
+    fn revert(host: &mut Host<'_>) -> Result<()> {
+        charge_for(host, "revert", 0)?;
+        let gas_left = gas_left(host)?;
+        let Frame { contract, output, .. } = top(host);
+        let outcome = Outcome::Reverted { contract: *contract, error: output.clone() };
+        Err(stop(host, Stop::Chosen { outcome, gas_left }))
+    }
+
+    fn call(
+        host: &mut Host<'_>,
+        address: u32,
+        method: u32,
+        method_len: u32,
+        args: u32,
+        args_len: u32,
+        gas: u64,
+    ) -> Result<u32> {
+        charge_for(host, "call", u64::from(method_len) + u64::from(args_len))?;
+        let mut target = Address::ZERO;
+        target.0.copy_from_slice(&bytes_at(host, address, 32)?);
+        let method = bytes_at(host, method, method_len)?;
+        let args = bytes_at(host, args, args_len)?;
+        let limits = run(host).world.limits.clone();
+        let fit = method.len() <= limits.name_bytes_max && args.len() <= limits.args_bytes_max;
+        require(host, fit)?;
+        let (status, failure, output) = match run(host).find_callee(target, &method, &args) {
+            Ok(method) => call_contract(host, target, &method, args, gas)?,
+            Err(status) => {
+                let contract = top(host).contract;
+                let failure = Failure::CallRefused { contract, status: status as u32 };
+                (status, Some(Outcome::Failed(failure)), Vec::new())
+            }
+        };
+        let frame = top(host);
+        frame.last_failure = failure;
+        frame.last_output = output;
+        Ok(status as u32)
+    }
+
+    fn call_output(host: &mut Host<'_>, out: u32, capacity: u32) -> Result<u32> {
+        let output = top(host).last_output.clone();
+        charge_for(host, "call_output", output.len() as u64)?;
+        put_if_fits(host, out, capacity, &output)
+    }
+
+    fn forward_failure(host: &mut Host<'_>) -> Result<()> {
+        charge_for(host, "forward_failure", 0)?;
+        let gas_left = gas_left(host)?;
+        let why = match top(host).last_failure.clone() {
+            Some(outcome) => Stop::Chosen { outcome, gas_left },
+            None => Stop::Trap,
+        };
+        Err(stop(host, why))
+    }
+
+    fn gas_left(host: &mut Host<'_>) -> Result<u64> {
+        charge_for(host, "gas_left", 0)?;
+        gas_left(host)
+    }
+}
+
+/// Runs a method that may be called. Returns the status, how it failed if it did, and its output.
+fn call_contract(
+    host: &mut Host<'_>,
+    target: Address,
+    method: &Method,
+    args: Vec<u8>,
+    gas: u64,
+) -> Result<(CallStatus, Option<Outcome>, Vec<u8>)> {
+    let left = gas_left(host)?;
+    let allowance = if gas == 0 { left } else { gas.min(left) };
+    let this = top(host);
+    let frame = Frame {
+        contract: target,
+        caller: this.contract,
+        view: this.view || method.mutability == Mutability::View,
+        args,
+        ..Frame::default()
+    };
+    let taken = host.data_mut().run.take().expect("a call runs while its contract does");
+    let (back, end) = run_frame(taken, frame, &method.name, allowance);
+    let ended = back.undeclared.is_some();
+    host.data_mut().run = Some(back);
+    if ended {
+        return Err(stop(host, Stop::Undeclared));
+    }
+    charge(host, end.gas_used)?;
+    Ok(match end.outcome {
+        Outcome::Returned(output) => (CallStatus::Ok, None, output),
+        Outcome::Reverted { contract, error } => {
+            let outcome = Outcome::Reverted { contract, error: error.clone() };
+            (CallStatus::Reverted, Some(outcome), error)
+        }
+        Outcome::Failed(Failure::OutOfGas) => {
+            (CallStatus::OutOfGas, Some(Outcome::Failed(Failure::OutOfGas)), Vec::new())
+        }
+        Outcome::Failed(failure) => {
+            (CallStatus::Trapped, Some(Outcome::Failed(failure)), Vec::new())
+        }
+    })
+}

@@ -1,0 +1,224 @@
+use super::*;
+use crate::engine::validate::samples::{abi_of, field, list, method, module};
+use crate::runtime::{Config, Instantiate};
+use crate::{Height, Outcome};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+use tollway_host_api::{AccessTemplate, Event, Expr, Mode, StorageField, Type};
+
+const ALICE: Address = Address::from_u64(0xa11ce);
+
+/// Does one thing to one cell, as its arguments say: `op`, `cell`, `amount`. `relay` hands them to
+/// the `write` of another contract, and keeps in its own cell 0, undeclared, how that ended.
+fn wasm() -> Vec<u8> {
+    let params = || vec![field("op", Type::U8), field("cell", Type::U8), field("n", Type::U64)];
+    let arg = |param: u16| Expr::Arg { param, path: list([]) };
+    let touches = |name: &str, mode: Mode| Method {
+        params: list(params()),
+        declared: true,
+        access: list([AccessTemplate::Key { mode, field: 0, parts: list([arg(1)]) }]),
+        ..method(name)
+    };
+    let relay = Method {
+        params: list([field("to", Type::Address)].into_iter().chain(params())),
+        declared: true,
+        access: list([AccessTemplate::Call {
+            contract: arg(0),
+            method: "write".into(),
+            args: list([Expr::Unknown, arg(2), arg(3)]),
+        }]),
+        ..method("relay")
+    };
+    let cells = StorageField {
+        name: "cells".into(),
+        key: list([Type::U8]),
+        value: Type::U128,
+        counter: true,
+    };
+    let mut abi = abi_of(&[]);
+    abi.storage = list([cells]);
+    abi.events = list([Event { name: "Done".into(), fields: list([field("n", Type::U64)]) }]);
+    abi.methods = list([
+        touches("read", Mode::Read),
+        touches("write", Mode::Write),
+        touches("add", Mode::Add),
+        Method { params: list(params()), ..method("any") },
+        relay,
+    ]);
+    let import =
+        |name: &str, ty: &str| format!(r#"(import "tollway" "{name}" (func ${name} {ty}))"#);
+    let imports = [
+        import("args", "(param i32)"),
+        import("read", "(param i32 i32 i32 i32) (result i32)"),
+        import("write", "(param i32 i32 i32 i32)"),
+        import("remove", "(param i32 i32)"),
+        import("add", "(param i32 i32 i64 i64)"),
+        import("emit", "(param i32 i32 i32)"),
+        import("output", "(param i32 i32)"),
+        import("call", "(param i32 i32 i32 i32 i32 i64) (result i32)"),
+    ];
+    let is = |op: u8, then: &str| {
+        format!("(if (i32.eq (local.get $op) (i32.const {op})) (then {then}))")
+    };
+    let steps = [
+        is(0, "(drop (call $read (i32.const 0) (i32.const 2) (i32.const 16) (i32.const 16)))"),
+        is(1, "(call $write (i32.const 0) (i32.const 2) (i32.const 66) (i32.const 16))"),
+        is(2, "(call $add (i32.const 0) (i32.const 2) (i64.load (i32.const 66)) (i64.const 0))"),
+        is(3, "(call $remove (i32.const 0) (i32.const 2))"),
+        is(4, "(call $add (i32.const 0) (i32.const 2) (i64.const -1) (i64.const -1))"),
+        is(5, "(call $emit (i32.const 0) (i32.const 66) (i32.const 8))"),
+        is(6, "(unreachable)"),
+        is(7, "(loop (br 0))"),
+        is(8, "(drop (memory.grow (i32.const 1)))"),
+        is(9, "(call $write (i32.const 0) (i32.const 2) (i32.const 66) (i32.const 3))"),
+        is(10, "(call $emit (i32.const 0) (i32.const 66) (i32.const 8)) (return (i32.const 1))"),
+    ];
+    let exports =
+        ["read", "write", "add", "any"].map(|name| format!(r#"(export "{name}" (func $main))"#));
+    module(
+        &format!(
+            r#"{imports}
+            (memory (export "memory") 1)
+            (data (i32.const 200) "write")
+            (func $main (param i32) (result i32) (local $op i32)
+                (call $args (i32.const 64))
+                (local.set $op (i32.load8_u (i32.const 64)))
+                (i32.store8 (i32.const 1) (i32.load8_u (i32.const 65)))
+                {steps}
+                (call $output (i32.const 16) (i32.const 16))
+                (i32.const 0))
+            (func (export "relay") (param i32) (result i32)
+                (call $args (i32.const 64))
+                (i32.store (i32.const 16) (call $call (i32.const 64) (i32.const 200) (i32.const 5)
+                    (i32.const 96) (i32.const 10) (i64.const 100000)))
+                (call $write (i32.const 0) (i32.const 2) (i32.const 16) (i32.const 16))
+                (i32.const 0))
+            {exports}"#,
+            imports = imports.concat(),
+            steps = steps.concat(),
+            exports = exports.concat(),
+        ),
+        &abi,
+    )
+}
+
+/// A runtime with two contracts of the code above.
+fn runtime() -> (Runtime, [Address; 2]) {
+    let mut runtime = Runtime::new(Config { threads: 2, ..Config::default() }).expect("it starts");
+    let code = runtime.upload(&wasm()).unwrap_or_else(|error| panic!("{error}"));
+    let contracts = [1, 2].map(|salt| {
+        let (immutables, args, gas_limit) = (Vec::new(), Vec::new(), Gas(1_000_000));
+        let request = Instantiate { code, creator: ALICE, salt, immutables, args, gas_limit };
+        runtime.instantiate(request).expect("it has no init")
+    });
+    (runtime, contracts)
+}
+
+fn call(contract: Address, method: &str, args: &[u8]) -> Call {
+    let (method, args) = (method.to_owned(), args.to_vec());
+    Call { caller: ALICE, contract, method, args, gas_limit: Gas(1_000_000) }
+}
+
+fn do_args(op: u8, cell: u8, amount: u64) -> Vec<u8> {
+    [&[op, cell][..], &amount.to_le_bytes()].concat()
+}
+
+fn block(calls: Vec<Call>) -> Block {
+    Block { height: Height(1), time_ms: 7, calls }
+}
+
+#[test]
+fn what_fails_leaves_nothing() {
+    let (runtime, [contract, other]) = runtime();
+    let mut oracle = Oracle::new(&runtime);
+    let before = oracle.state_digest();
+    assert_eq!(before, runtime.state_digest());
+    let relay = [&other.0[..], &do_args(10, 0, 1)].concat();
+    let receipts = oracle.execute(&block(vec![
+        call(contract, "write", &do_args(10, 0, 1)),
+        call(contract, "write", &do_args(6, 0, 1)),
+        call(contract, "write", &do_args(7, 0, 1)),
+        call(contract, "nothing", &[]),
+        call(other, "write", &[1]),
+        call(Address::ZERO, "write", &[]),
+        call(contract, "any", &do_args(0, 0, 1)),
+    ]));
+    assert_eq!(oracle.state_digest(), before);
+    assert!(receipts.iter().all(|receipt| receipt.events.is_empty()));
+    assert!(matches!(receipts[0].outcome, Outcome::Reverted { .. }));
+    assert!(matches!(receipts[1].outcome, Outcome::Failed(Failure::Trap { .. })));
+    assert_eq!(receipts[1].gas_used, Gas(1_000_000));
+    assert_eq!(receipts[2].outcome, Outcome::Failed(Failure::OutOfGas));
+    assert_eq!(receipts[6].misses, 1);
+    // The relay succeeds; what it called does not.
+    let receipts = oracle.execute(&block(vec![call(contract, "relay", &relay)]));
+    assert!(receipts[0].is_success() && receipts[0].events.is_empty());
+    assert_eq!(receipts[0].misses, 1);
+}
+
+#[test]
+fn adds_are_checked_at_the_end() {
+    let (runtime, [contract, _]) = runtime();
+    let mut oracle = Oracle::new(&runtime);
+    let receipts = oracle.execute(&block(vec![
+        call(contract, "add", &do_args(4, 0, 0)),
+        call(contract, "add", &do_args(2, 0, 1)),
+        call(contract, "add", &do_args(2, 0, 0)),
+        call(contract, "write", &do_args(9, 1, 1)),
+        call(contract, "add", &do_args(2, 1, 0)),
+    ]));
+    let overflow = Outcome::Failed(Failure::AddOverflow { contract });
+    let overflowed: Vec<bool> = receipts.iter().map(|r| r.outcome == overflow).collect();
+    assert_eq!(overflowed, [false, true, false, false, true]);
+    assert!(receipts[1].gas_used < Gas(1_000_000));
+}
+
+fn any_call(contracts: [Address; 2]) -> impl Strategy<Value = Call> {
+    let method = prop::sample::select(vec!["read", "write", "write", "add", "add", "any", "relay"]);
+    let gas = prop_oneof![4 => Just(1_000_000), 1 => 0u64..20_000];
+    (method, 0u8..11, 0u8..3, any::<u64>(), any::<bool>(), gas).prop_map(
+        move |(method, op, cell, amount, which, gas_limit)| {
+            let mut args = do_args(op, cell, amount);
+            if method == "relay" {
+                args = [&contracts[usize::from(!which)].0[..], &args].concat();
+            }
+            let mut call = call(contracts[usize::from(which)], method, &args);
+            call.gas_limit = Gas(gas_limit);
+            call
+        },
+    )
+}
+
+#[test]
+fn the_runtime_agrees() {
+    let (mut runtime, contracts) = runtime();
+    let blocks = prop::collection::vec(any_call(contracts), 1..40);
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), rng);
+    let (mut returned, mut overflowed, mut missed, mut out_of_gas) = (0, 0, 0, 0);
+    for _ in 0..60 {
+        let calls = blocks.new_tree(&mut runner).expect("calls are made").current();
+        let height = Height(runtime.head().0 + 1);
+        let block = Block { height, time_ms: 7, calls };
+        let mut oracle = Oracle::new(&runtime);
+        let expected = oracle.execute(&block);
+        let outcome = runtime.execute(&block).expect("the block is valid");
+        for (index, (found, expected)) in outcome.receipts.iter().zip(&expected).enumerate() {
+            assert_eq!(found, expected, "call {index}: {:?}", block.calls[index]);
+            missed += u32::from(expected.misses > 0);
+            match &expected.outcome {
+                Outcome::Returned(_) => returned += 1,
+                Outcome::Failed(Failure::AddOverflow { .. }) => overflowed += 1,
+                Outcome::Failed(Failure::OutOfGas) => out_of_gas += 1,
+                _ => {}
+            }
+        }
+        runtime.commit(outcome.batch).expect("it follows the head");
+        assert_eq!(runtime.state_entries(), *oracle.state_entries());
+        assert_eq!(runtime.state_digest(), oracle.state_digest());
+    }
+    // The blocks are worth something.
+    let least = returned.min(overflowed).min(missed).min(out_of_gas);
+    assert!(least >= 20, "{returned} {overflowed} {missed} {out_of_gas}");
+}
