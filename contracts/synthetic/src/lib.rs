@@ -50,8 +50,8 @@ pub mod synthetic {
 
     impl Synthetic {
         /// Reads the cells `reads`, writes `writes` (each after reading it), adds to `adds`, and
-        /// burns gas: `burn` rounds of a loop, each of the same few instructions. Returns what
-        /// everything read was mixed into.
+        /// burns gas: `burn` rounds of a loop of about ten Wasm instructions each (42 for every
+        /// four, as compiled today). Returns what everything read was mixed into.
         #[call]
         pub fn run(&mut self, reads: Vec<u32>, writes: Vec<u32>, adds: Vec<u32>, burn: u64) -> u64 {
             let mut mix = start(burn);
