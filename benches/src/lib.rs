@@ -13,6 +13,7 @@
 
 pub mod access;
 pub mod contracts;
+pub mod replay;
 pub mod schedule;
 pub mod spread;
 pub mod swaps;
