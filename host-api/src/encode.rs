@@ -13,10 +13,7 @@ use alloc::borrow::Cow;
 
 /// The number of bytes that [`encode`] gives.
 pub const fn encoded_len(abi: &Abi) -> usize {
-    let mut writer = Writer::<0> {
-        bytes: [],
-        length: 0,
-    };
+    let mut writer = Writer::<0> { bytes: [], length: 0 };
     writer.abi(abi);
     writer.length
 }
@@ -43,10 +40,7 @@ pub const fn encoded_len(abi: &Abi) -> usize {
 /// assert_eq!(BYTES[..], borsh::to_vec(&EMPTY).unwrap());
 /// ```
 pub const fn encode<const N: usize>(abi: &Abi) -> [u8; N] {
-    let mut writer = Writer {
-        bytes: [0; N],
-        length: 0,
-    };
+    let mut writer = Writer { bytes: [0; N], length: 0 };
     writer.abi(abi);
     assert!(writer.length == N, "N must be encoded_len of the same ABI");
     writer.bytes
@@ -218,11 +212,7 @@ impl<const N: usize> Writer<N> {
                 self.expr(list);
                 write_list!(self, body, template);
             }
-            AccessTemplate::Call {
-                contract,
-                method,
-                args,
-            } => {
+            AccessTemplate::Call { contract, method, args } => {
                 self.byte(2);
                 self.expr(contract);
                 self.text(method);
@@ -286,34 +276,19 @@ mod tests {
         Type::Option(Cow::Borrowed(&[Type::U8])),
         Type::List(Cow::Borrowed(&[Type::Text])),
         Type::Tuple(Cow::Borrowed(&[Type::U8, Type::Bool])),
-        Type::Struct {
-            name: Cow::Borrowed("Leg"),
-            fields: Cow::Borrowed(FIELDS),
-        },
+        Type::Struct { name: Cow::Borrowed("Leg"), fields: Cow::Borrowed(FIELDS) },
         Type::Enum {
             name: Cow::Borrowed("Side"),
             variants: Cow::Borrowed(&[
-                Variant {
-                    name: Cow::Borrowed("Bid"),
-                    fields: Cow::Borrowed(&[]),
-                },
-                Variant {
-                    name: Cow::Borrowed("Ask"),
-                    fields: Cow::Borrowed(FIELDS),
-                },
+                Variant { name: Cow::Borrowed("Bid"), fields: Cow::Borrowed(&[]) },
+                Variant { name: Cow::Borrowed("Ask"), fields: Cow::Borrowed(FIELDS) },
             ]),
         },
     ];
 
     const FIELDS: &[Field] = &[
-        Field {
-            name: Cow::Borrowed("to"),
-            ty: Type::Address,
-        },
-        Field {
-            name: Cow::Borrowed("amount"),
-            ty: Type::U128,
-        },
+        Field { name: Cow::Borrowed("to"), ty: Type::Address },
+        Field { name: Cow::Borrowed("amount"), ty: Type::U128 },
     ];
 
     const PATH: List<Text> = Cow::Borrowed(&[Cow::Borrowed("legs"), Cow::Borrowed("0")]);
@@ -321,29 +296,16 @@ mod tests {
     const EXPRS: &[Expr] = &[
         Expr::Caller,
         Expr::This,
-        Expr::Arg {
-            param: 0x0102,
-            path: PATH,
-        },
-        Expr::Element {
-            depth: 3,
-            path: PATH,
-        },
-        Expr::Immutable {
-            index: 0x0304,
-            path: PATH,
-        },
+        Expr::Arg { param: 0x0102, path: PATH },
+        Expr::Element { depth: 3, path: PATH },
+        Expr::Immutable { index: 0x0304, path: PATH },
         Expr::Integer(u128::MAX - 1),
         Expr::Bytes(Cow::Borrowed(b"bytes")),
         Expr::Unknown,
     ];
 
     const fn key(mode: Mode) -> AccessTemplate {
-        AccessTemplate::Key {
-            mode,
-            field: 7,
-            parts: Cow::Borrowed(EXPRS),
-        }
+        AccessTemplate::Key { mode, field: 7, parts: Cow::Borrowed(EXPRS) }
     }
 
     const BODY: &[AccessTemplate] = &[key(Mode::Read), key(Mode::Add), key(Mode::Write)];
@@ -357,10 +319,7 @@ mod tests {
             returns: Type::UNIT,
             declared,
             access: Cow::Borrowed(&[
-                AccessTemplate::ForEach {
-                    list: Expr::Caller,
-                    body: Cow::Borrowed(BODY),
-                },
+                AccessTemplate::ForEach { list: Expr::Caller, body: Cow::Borrowed(BODY) },
                 AccessTemplate::Call {
                     contract: Expr::This,
                     method: Cow::Borrowed("transfer"),
