@@ -24,6 +24,7 @@ use hashbrown::HashTable;
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The position of a key in the store, valid until the next commit.
 pub(crate) type SlotIndex = u32;
@@ -143,6 +144,12 @@ impl Undo {
     }
 }
 
+/// How many stores this process has made.
+static STORES: AtomicU64 = AtomicU64::new(0);
+
+/// A store has room for 2⁴⁰ versions of its own: 30,000 years of a block a second.
+const STORE_COMMITS_BITS: u32 = 40;
+
 /// State in memory.
 #[derive(Debug)]
 pub(crate) struct MemoryStore {
@@ -151,7 +158,8 @@ pub(crate) struct MemoryStore {
     slots: Vec<Slot>,
     free: Vec<SlotIndex>,
     head: Height,
-    /// Counts commits, those between blocks included.
+    /// Counts commits, those between blocks included, from a number that no other store of this
+    /// process comes to: a batch names slots, which mean nothing in another store.
     version: u64,
     history: VecDeque<Undo>,
     history_max: usize,
@@ -165,7 +173,7 @@ impl MemoryStore {
             slots: Vec::new(),
             free: Vec::new(),
             head: Height(0),
-            version: 0,
+            version: STORES.fetch_add(1, Ordering::Relaxed) << STORE_COMMITS_BITS,
             history: VecDeque::new(),
             history_max,
         }
@@ -397,7 +405,11 @@ mod tests {
         let stale = batch(&store, 6, &[(1, Some(2))]);
         commit(&mut store, 6, &[(1, Some(3))]);
         let skipping = batch(&store, 9, &[(1, Some(4))]);
-        for refused in [stale, skipping] {
+        let mut other = MemoryStore::new(2);
+        commit(&mut other, 5, &[(2, Some(2)), (1, Some(1))]);
+        commit(&mut other, 6, &[(2, Some(3))]);
+        let elsewhere = batch(&other, 7, &[(1, Some(5))]);
+        for refused in [stale, skipping, elsewhere] {
             assert!(matches!(store.commit(refused), Err(StoreError::ForeignBatch { .. })));
         }
         assert_eq!(store.get(0, &key(1)), Some(&key(3)));
