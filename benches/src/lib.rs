@@ -1,11 +1,14 @@
 //! Workloads and measurements, for the `tollway` command and for the criterion benches.
 //!
 //! ```text
-//! swaps      the generated exchange workload ──▶ a native model of it, with checksums
+//! swaps      the generated exchange workload, a native model of it with checksums, the same as
+//!            contracts, and the measurement of both
 //! access     recorded access sets of real blocks, read from files
-//! schedule   chains and ideal schedules of any block, computed apart from the runtime's planner
 //! v2         recorded swaps of real pairs, and the formula that explains them
+//! schedule   chains and ideal schedules of any block, computed apart from the runtime's planner
 //! replay     real blocks and real swaps run through the runtime and the oracle
+//! contracts  the sample contracts as their callers see them
+//! table      CSV files, with line numbers in errors      spread  min, median, max
 //! ```
 //!
 //! All randomness is seeded: the same arguments give the same calls.
@@ -20,5 +23,6 @@ pub mod swaps;
 pub mod table;
 pub mod v2;
 
-/// Told how much of a long piece of work is done, and how much there is in all.
+/// Told how much of a long piece of work is done, and how much there is in all. Both start over
+/// where a function says that it has several parts, such as a set-up before a run.
 pub type Progress<'a> = &'a dyn Fn(u64, u64);

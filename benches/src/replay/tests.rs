@@ -1,10 +1,14 @@
 use super::access::{AccessOptions, AccessRecord};
 use super::swaps::{SwapsOptions, SwapsReport};
 use crate::access::{self, RecordedBlock, RecordedCall, Rule, Touch};
+use crate::contracts::{OPERATOR, call, instantiate, next_block};
 use crate::table::tests::Scratch;
 use crate::v2;
 use crate::v2::tests::{HEADER, line};
 use std::path::{Path, PathBuf};
+use tollway::oracle::Oracle;
+use tollway::{Config, Receipt, Runtime};
+use tollway_contracts_wasm::SYNTHETIC;
 
 /// The real files, if this checkout has them beside it.
 fn real_files() -> Option<PathBuf> {
@@ -137,6 +141,24 @@ fn recorded_patterns_run_as_the_oracle_says() {
             }
         }
     }
+}
+
+#[test]
+fn receipts_that_differ_from_the_oracles_are_an_error() {
+    let mut runtime = Runtime::new(Config { threads: 1, ..Config::default() }).unwrap();
+    let code = runtime.upload(SYNTHETIC).unwrap();
+    let contract = instantiate(&mut runtime, code, 0, ()).unwrap();
+    let args = (vec![1u32], vec![2u32], Vec::<u32>::new(), 5u64);
+    let block = next_block(&runtime, vec![call(OPERATOR, contract, "run", args)]);
+    let receipts = runtime.execute(&block).unwrap().receipts;
+    let check = |receipts: &[Receipt]| {
+        super::expect_equal(&mut Oracle::new(&runtime), &block, receipts).is_ok()
+    };
+    assert!(check(&receipts));
+    assert!(!check(&[]));
+    let mut tampered = receipts.clone();
+    tampered[0].gas_used.0 += 1;
+    assert!(!check(&tampered));
 }
 
 #[test]

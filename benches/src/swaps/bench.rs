@@ -80,7 +80,7 @@ pub struct BenchRecord {
     pub balances_fnv: String,
 }
 
-/// Measures every configuration of `options`. Progress counts set-up calls, then swaps.
+/// Measures every configuration of `options`. Progress counts the set-up calls of each, then swaps.
 ///
 /// # Errors
 /// If a call fails, or a checksum is not that of the model, or not the published one.
