@@ -54,14 +54,14 @@ pub fn set_up(
     calls: &[Call],
     progress: crate::Progress<'_>,
 ) -> anyhow::Result<()> {
-    let mut done = 0;
+    let (mut done, total) = (0, calls.len() as u64);
     for calls in calls.chunks(SET_UP_CALLS_MAX) {
         let block = next_block(runtime, calls.to_vec());
         let outcome = runtime.execute(&block)?;
         expect_success(&block, &outcome.receipts)?;
         runtime.commit(outcome.batch)?;
         done += calls.len() as u64;
-        progress(done, 0);
+        progress(done, total);
     }
     Ok(())
 }

@@ -98,8 +98,7 @@ impl Exchange {
             Variant::Monolith => monolith(&mut runtime, reserves)?,
             Variant::Composed => composed(&mut runtime, reserves, swaps)?,
         };
-        let total = calls.len() as u64;
-        set_up(&mut runtime, &calls, &|done, _| progress(done, total))?;
+        set_up(&mut runtime, &calls, progress)?;
         Ok(Self { runtime, contracts, pools: reserves.len() as u32 })
     }
 
