@@ -160,7 +160,6 @@ impl Walk<'_> {
     }
 
     /// Runs a call on the state now. The overlay travels with the call, and comes back.
-    #[expect(clippy::type_complexity, reason = "context and overlay travel with the call")]
     fn run_again(
         &mut self,
         index: usize,

@@ -44,7 +44,7 @@ pub enum OnMiss {
 }
 
 /// How a runtime is set up.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     /// Worker threads. Default 0: as many as the machine has cores. Changes no result.
     pub threads: usize,
@@ -56,18 +56,6 @@ pub struct Config {
     pub on_miss: OnMiss,
     /// Whether [`Runtime::execute`] records a trace. Default off; costs about 100 ns a call.
     pub trace: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            threads: 0,
-            compiler: Compiler::default(),
-            limits: Limits::default(),
-            on_miss: OnMiss::default(),
-            trace: false,
-        }
-    }
 }
 
 /// Why a runtime could not be set up.

@@ -20,6 +20,8 @@ pub(crate) struct InstancePool {
 
 #[derive(Default)]
 struct Idle {
+    /// Boxed, because an instance moves at every take and put.
+    #[expect(clippy::vec_box, reason = "a box moves faster than an instance")]
     instances: Vec<Box<LiveInstance<HostState>>>,
     last_take: u64,
 }
