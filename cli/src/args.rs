@@ -2,6 +2,8 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use tollway_benches::access::Rule;
+use tollway_benches::swaps::{Distribution, exchange};
 
 /// Run blocks of contract calls in parallel lanes, with the very result of running them one by
 /// one, and see why they wait.
@@ -255,6 +257,36 @@ pub(crate) enum Variant {
     Monolith,
     /// A contract for each pool, which calls two token contracts
     Composed,
+}
+
+impl From<Dist> for Distribution {
+    fn from(dist: Dist) -> Self {
+        match dist {
+            Dist::Disjoint => Self::Disjoint,
+            Dist::Zipf1024 => Self::Zipf1024,
+            Dist::Zipf64 => Self::Zipf64,
+            Dist::Hot => Self::Hot,
+        }
+    }
+}
+
+impl From<Variant> for exchange::Variant {
+    fn from(variant: Variant) -> Self {
+        match variant {
+            Variant::Monolith => Self::Monolith,
+            Variant::Composed => Self::Composed,
+        }
+    }
+}
+
+impl From<RuleName> for Rule {
+    fn from(rule: RuleName) -> Self {
+        match rule {
+            RuleName::All => Self::All,
+            RuleName::Nofee => Self::Nofee,
+            RuleName::Credit => Self::Credit,
+        }
+    }
 }
 
 /// Which recorded accesses commute.

@@ -15,22 +15,14 @@ pub(crate) fn thousands(number: u64) -> String {
 
 /// A duration with three digits that matter: `840 ns`, `12.3 µs`, `1.25 ms`, `3.20 s`.
 pub(crate) fn duration(ns: u64) -> String {
-    scaled(ns, &[(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"), (1, "ns")])
-}
-
-/// A count with three digits that matter: `840`, `12.3 k`, `1.25 M`.
-pub(crate) fn compact(number: u64) -> String {
-    let text = scaled(number, &[(1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k"), (1, "")]);
-    text.trim_end().to_owned()
-}
-
-fn scaled(number: u64, units: &[(u64, &str)]) -> String {
-    let Some((size, unit)) = units.iter().find(|(size, _)| number >= *size) else {
-        return format!("{number} {}", units.last().map_or("", |(_, unit)| unit));
+    let (size, unit) = match ns {
+        ..1_000 => return format!("{ns} ns"),
+        1_000..1_000_000 => (1e3, "µs"),
+        1_000_000..1_000_000_000 => (1e6, "ms"),
+        _ => (1e9, "s"),
     };
-    let value = number as f64 / *size as f64;
+    let value = ns as f64 / size;
     let decimals = match value {
-        _ if *size == 1 => 0,
         value if value >= 99.95 => 0,
         value if value >= 9.995 => 1,
         _ => 2,
@@ -105,8 +97,6 @@ mod tests {
         assert_eq!(duration(1_250), "1.25 µs");
         assert_eq!(duration(99_960), "100 µs");
         assert_eq!(duration(12_340_000), "12.3 ms");
-        assert_eq!(compact(1_250_000), "1.25 M");
-        assert_eq!(compact(7), "7");
         assert_eq!(factor(1.96), "2.0");
         assert_eq!(factor(1_234.4), "1,234");
     }

@@ -15,8 +15,9 @@
 //!    (`tests::schedules_keep_their_bounds`).
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use tollway::CallTrace;
+use tollway_benches::schedule::{self, Task};
+use tollway_host_api::Mode;
 
 /// Calls as nodes, waits as edges; a node's index is its place in the trace.
 pub(crate) struct Graph {
@@ -70,9 +71,15 @@ impl Graph {
     /// How much faster than one worker `workers` of them could be: a greedy schedule by gas,
     /// longest remaining chain first, no overheads.
     pub(crate) fn speedup(&self, workers: usize) -> f64 {
-        let total: u64 = self.cost.iter().sum();
-        let length = self.schedule(workers.max(1));
-        if length == 0 { 1.0 } else { total as f64 / length as f64 }
+        // A call writes a key of its own, and reads those of the calls that it waits for.
+        let task = |(index, waits): (usize, &Vec<usize>)| Task {
+            cost: self.cost[index],
+            accesses: std::iter::once((index as u32, Mode::Write))
+                .chain(waits.iter().map(|source| (*source as u32, Mode::Read)))
+                .collect(),
+        };
+        let tasks: Vec<_> = self.waits.iter().enumerate().map(task).collect();
+        schedule::Graph::new(&tasks).speedup(workers.max(1))
     }
 
     /// How much faster than one worker any number of them could be.
@@ -80,41 +87,6 @@ impl Graph {
         let total: u64 = self.cost.iter().sum();
         let chain: u64 = self.critical_chain().iter().map(|index| self.cost[*index]).sum();
         if chain == 0 { 1.0 } else { total as f64 / chain as f64 }
-    }
-
-    fn schedule(&self, workers: usize) -> u64 {
-        let mut remaining = self.cost.clone();
-        let mut followers = vec![Vec::new(); self.waits.len()];
-        let mut missing = vec![0usize; self.waits.len()];
-        for (index, waits) in self.waits.iter().enumerate().rev() {
-            missing[index] = waits.len();
-            for source in waits {
-                remaining[*source] = remaining[*source].max(self.cost[*source] + remaining[index]);
-                followers[*source].push(index);
-            }
-        }
-        let ready_now = (0..missing.len()).filter(|index| missing[*index] == 0);
-        let mut ready: BinaryHeap<_> =
-            ready_now.map(|index| (remaining[index], Reverse(index))).collect();
-        let mut running = BinaryHeap::new();
-        let mut now = 0;
-        loop {
-            while running.len() < workers
-                && let Some((_, Reverse(index))) = ready.pop()
-            {
-                running.push(Reverse((now + self.cost[index], index)));
-            }
-            let Some(Reverse((end, done))) = running.pop() else {
-                return now;
-            };
-            now = end;
-            for follower in &followers[done] {
-                missing[*follower] -= 1;
-                if missing[*follower] == 0 {
-                    ready.push((remaining[*follower], Reverse(*follower)));
-                }
-            }
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! args ──▶ commands ──▶ source      where contracts and blocks come from
 //!              │        scenario    a block in a file
+//!              │        demo        an exchange at four levels of contention
 //!              │
 //!              ├──▶ inspect         what a contract declares, and who waits for whom
 //!              ├──▶ report          a plan or a run, as tables
@@ -18,8 +19,10 @@
 mod args;
 mod commands;
 
+mod demo;
 mod scenario;
 mod source;
+mod traced;
 
 mod chrome;
 mod graph;
@@ -30,6 +33,7 @@ mod report;
 
 mod format;
 mod output;
+mod progress;
 mod table;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Writes what the command has to say.
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use serde::Serialize;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
@@ -15,9 +15,9 @@ pub(crate) fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Writes one JSON document as one line.
-pub(crate) fn print_json(document: &Value) -> Result<()> {
-    print(&document.to_string())
+/// Writes one JSON document as one line, its fields in their own order.
+pub(crate) fn print_json(document: &impl Serialize) -> Result<()> {
+    print(&serde_json::to_string(document)?)
 }
 
 /// Writes a file, with the folders on its way, and says so on stderr.

@@ -83,11 +83,22 @@ fn facts(plan: &PlanSummary) -> String {
 }
 
 fn speedups(plan: &PlanSummary) -> String {
-    let rows = named_speedups(plan).into_iter().map(|(name, speedup)| {
-        let name = if name == "inf" { "no limit".to_owned() } else { name };
-        [name, format!("{}×", factor(speedup))]
-    });
-    aligned(["workers", "speed-up possible"], &[0, 1], rows)
+    let limit = plan.speedup_gas.last().map_or(1.0, |(_, speedup)| *speedup);
+    let mut texts = Vec::new();
+    for (name, speedup) in named_speedups(plan).iter().filter(|(name, _)| name != "1") {
+        let text = format!("{}×", factor(*speedup));
+        texts.push(match name.as_str() {
+            "inf" => format!("{text} without a limit"),
+            workers => format!("{text} on {workers}"),
+        });
+        // More workers than this bring nothing.
+        if *speedup > limit * 0.995 && name != "inf" {
+            texts.pop();
+            texts.push(format!("{text} on {name} or more"));
+            break;
+        }
+    }
+    format!("speed-up possible: {}", texts.join(", "))
 }
 
 fn hot_keys(keys: &[HotKey]) -> String {
@@ -105,7 +116,7 @@ fn hot_keys(keys: &[HotKey]) -> String {
     );
     match keys.len() {
         0 => "no hot key: no call waits for another one".to_owned(),
-        ..=KEYS_SHOWN_MAX => table,
+        1..=KEYS_SHOWN_MAX => table,
         many => format!("{table}\nand {} more", many - KEYS_SHOWN_MAX),
     }
 }
@@ -220,7 +231,12 @@ mod tests {
         let trace = fixture::run(200, 2, |index| (index % 4 == 0).then_some(3));
         contains(
             &plan(&trace),
-            &["200 calls\n", "longest chain: 50 calls", "no limit", "4.0×", "dex.reserves[3]"],
+            &[
+                "200 calls\n",
+                "longest chain: 50 calls",
+                "2.0× on 2, 4.0× on 4 or more",
+                "dex.reserves[3]",
+            ],
         );
         let document = plan_json(&trace.plan);
         assert_eq!(document["critical_path_calls"], 50);

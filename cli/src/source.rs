@@ -2,6 +2,9 @@
 
 mod block;
 mod contract;
+mod names;
+mod recorded;
 
 pub(crate) use block::Source;
 pub(crate) use contract::contract_bytes;
+pub(crate) use names::Names;

@@ -6,16 +6,8 @@ use std::process::Command;
 
 /// Runs the demo with these arguments.
 pub(crate) fn demo(args: &[String]) -> Result<(), String> {
-    let mut line = vec![
-        "run",
-        "--release",
-        "--package",
-        "tollway-cli",
-        "--bin",
-        "tollway",
-        "--",
-        "demo",
-    ];
+    let mut line =
+        vec!["run", "--release", "--package", "tollway-cli", "--bin", "tollway", "--", "demo"];
     line.extend(args.iter().map(String::as_str));
     cargo(&line)
 }
@@ -27,14 +19,7 @@ pub(crate) fn test(args: &[String]) -> Result<(), String> {
     cargo(&line)?;
     // With a filter, the one who typed it wants those tests only.
     if args.is_empty() {
-        cargo(&[
-            "run",
-            "--release",
-            "--package",
-            "tollway",
-            "--example",
-            "host_chain",
-        ])?;
+        cargo(&["run", "--release", "--package", "tollway", "--example", "host_chain"])?;
     }
     Ok(())
 }
@@ -61,10 +46,7 @@ pub(crate) fn contracts() -> Result<(), String> {
 
 fn cargo(args: &[&str]) -> Result<(), String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    run(
-        Command::new(cargo).args(args),
-        &format!("cargo {}", args.join(" ")),
-    )
+    run(Command::new(cargo).args(args), &format!("cargo {}", args.join(" ")))
 }
 
 fn run(command: &mut Command, line: &str) -> Result<(), String> {

@@ -15,9 +15,7 @@ pub(crate) fn ensure() -> Result<(), String> {
         return Ok(());
     }
     eprintln!("xtask: the Rust target {TARGET} is missing; adding it");
-    let added = Command::new("rustup")
-        .args(["target", "add", TARGET])
-        .status();
+    let added = Command::new("rustup").args(["target", "add", TARGET]).status();
     match added {
         Ok(status) if status.success() && is_installed()? => Ok(()),
         Ok(_) => Err(format!(

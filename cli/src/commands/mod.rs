@@ -1,7 +1,10 @@
 //! One module a command: it gathers what is needed, and hands it to what shows it.
 
+mod bench;
+mod demo;
 mod inspect;
 mod plan;
+mod replay;
 mod samples;
 mod trace;
 
@@ -17,7 +20,9 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Trace(args) => trace::run(&args)?,
         Command::Samples { dir } => samples::run(&dir)?,
         Command::Reference => crate::output::print(crate::reference::reference().trim_end())?,
-        Command::Demo(_) | Command::Replay(_) | Command::Bench(_) => anyhow::bail!("not yet"),
+        Command::Bench(command) => bench::run(&command)?,
+        Command::Demo(args) => demo::run(&args)?,
+        Command::Replay(command) => return replay::run(&command),
     }
     Ok(ExitCode::SUCCESS)
 }

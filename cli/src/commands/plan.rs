@@ -9,8 +9,10 @@ use tollway::Config;
 
 pub(crate) fn run(args: &PlanArgs) -> Result<()> {
     let source = Source::new(&args.block)?;
-    let (runtime, block) = source.load(Config::default())?;
-    let trace = runtime.plan(&block)?;
+    let mut loaded = source.load(Config::default())?;
+    let block = loaded.block.clone();
+    let mut trace = loaded.runtime().plan(&block)?;
+    loaded.names.rename(&mut trace);
     if args.json {
         return output::print_json(&json!({
             "title": source.title(),

@@ -6,13 +6,10 @@ use crate::output::{self, write_file};
 use crate::picture::{Run, Section, page, svg};
 use crate::report;
 use crate::source::Source;
-use anyhow::{Context, Result, ensure};
+use crate::traced::{end_ns, fastest_run};
+use anyhow::{Result, ensure};
 use serde_json::json;
 use tollway::{BlockTrace, Config, Receipt};
-
-/// How often a block runs: the run in the middle is shown, since the fastest and the slowest are
-/// luck. The first one, which makes instances, is left out.
-const RUNS: usize = 5;
 
 pub(crate) fn run(args: &TraceArgs) -> Result<()> {
     let source = Source::new(&args.block)?;
@@ -55,22 +52,12 @@ pub(crate) fn run(args: &TraceArgs) -> Result<()> {
     }
 }
 
-/// The run in the middle of [`RUNS`], and its receipts.
-pub(crate) fn traced(source: &Source, threads: usize) -> Result<(BlockTrace, Vec<Receipt>)> {
+/// The block's run on so many threads, and its receipts.
+fn traced(source: &Source, threads: usize) -> Result<(BlockTrace, Vec<Receipt>)> {
     let config = Config { threads, trace: true, ..Config::default() };
-    let (mut runtime, block) = source.load(config)?;
-    let mut receipts = runtime.execute(&block)?.receipts;
-    let mut traces = Vec::with_capacity(RUNS);
-    for _ in 0..RUNS {
-        let outcome = runtime.execute(&block)?;
-        receipts = outcome.receipts;
-        traces.push(outcome.trace.context("the runtime made no trace")?);
-    }
-    traces.sort_by_key(end_ns);
-    Ok((traces.swap_remove(RUNS / 2), receipts))
-}
-
-/// When a run was over.
-pub(crate) fn end_ns(trace: &BlockTrace) -> u64 {
-    trace.phases.iter().map(|phase| phase.end_ns).fold(1, u64::max)
+    let mut loaded = source.load(config)?;
+    let block = loaded.block.clone();
+    let (mut trace, receipts) = fastest_run(loaded.runtime(), &block)?;
+    loaded.names.rename(&mut trace);
+    Ok((trace, receipts))
 }

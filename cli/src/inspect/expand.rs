@@ -7,6 +7,9 @@
 use super::syntax::{constant, with_path};
 use tollway_host_api::{Abi, AccessTemplate, Expr, Field, Method, Mode, Text};
 
+/// The contract's own address.
+pub(super) const THIS: &str = "this";
+
 /// How deep calls are followed. Contracts may call each other in circles.
 const DEPTH_MAX: usize = 4;
 /// How many touches of one method are looked at.
@@ -17,6 +20,9 @@ const TOUCHES_MAX: usize = 256;
 pub(super) enum Term {
     /// The call's own: its caller, or (a path into) an argument.
     OfCall(String),
+    /// The caller of a method that refuses to run while its contract is running: never the contract
+    /// itself.
+    Outsider,
     /// The same for every call of the contract: its address, its immutables.
     Fixed(String),
     /// A constant.
@@ -30,6 +36,7 @@ impl Term {
     pub(super) fn of(&self, call: &str) -> String {
         match self {
             Self::OfCall(text) => format!("{call}.{text}"),
+            Self::Outsider => format!("{call}.caller"),
             Self::Fixed(text) | Self::Constant(text) => text.clone(),
             Self::Unknown => "_".to_owned(),
         }
@@ -38,6 +45,7 @@ impl Term {
     fn name(&self) -> &str {
         match self {
             Self::OfCall(text) | Self::Fixed(text) | Self::Constant(text) => text,
+            Self::Outsider => "caller",
             Self::Unknown => "_",
         }
     }
@@ -81,8 +89,8 @@ pub(super) fn touches(abis: &[Abi], method: &Method) -> Vec<Touch> {
     let args = (method.params.iter()).map(|param| Term::OfCall(param.name.to_string()));
     let frame = Frame {
         abi: 0,
-        this: Term::Fixed("this".into()),
-        caller: Term::OfCall("caller".into()),
+        this: Term::Fixed(THIS.into()),
+        caller: if method.reentrant { Term::OfCall("caller".into()) } else { Term::Outsider },
         args: args.collect(),
         immutables: fixed(&abi.immutables, "imm"),
         through: String::new(),

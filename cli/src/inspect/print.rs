@@ -1,6 +1,6 @@
 //! What `tollway inspect` prints for people.
 
-use super::conflict::{Conflict, conflicts};
+use super::conflict::{Conflict, Meeting, Shared, conflicts};
 use super::syntax::{fields, marks, signature, templates, type_name};
 use super::{Subject, condition, shared, waits};
 use crate::format::thousands;
@@ -90,10 +90,10 @@ fn waiting(abi: &Abi, conflicts: &[Conflict]) -> String {
         |name: &str| abi.method(name).is_some_and(|method| method.mutability == Mutability::View);
     let shown = conflicts.iter().filter(|conflict| !is_view(&conflict.a) && !is_view(&conflict.b));
     let rows = shown.flat_map(|conflict| {
-        conflict.meetings.iter().enumerate().map(|(index, meeting)| {
+        telling(&conflict.meetings).iter().enumerate().map(|(index, meeting)| {
             let pair = format!("{} × {}", conflict.a, conflict.b);
             let pair = if index == 0 { pair } else { String::new() };
-            [pair, condition(meeting), shared(&meeting.on).join("\n"), waits(meeting).to_owned()]
+            [pair, condition(meeting), lines(&meeting.on), waits(meeting).to_owned()]
         })
     });
     let table = table(["a × b", "when", "both touch", "who waits"], rows);
@@ -101,8 +101,32 @@ fn waiting(abi: &Abi, conflicts: &[Conflict]) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
+/// Where two calls always wait, when else they do tells nothing more.
+fn telling(meetings: &[Meeting]) -> &[Meeting] {
+    let always = |meeting: &Meeting| meeting.when.is_empty() && waits(meeting) == "the later one";
+    match meetings.first() {
+        Some(first) if always(first) => &meetings[..1],
+        _ => meetings,
+    }
+}
+
+/// The contract's own fields if there are any, and not too many lines.
+fn lines(on: &[Shared]) -> String {
+    const LINES_MAX: usize = 4;
+    let own: Vec<_> =
+        on.iter().filter(|shared| !shared.field.starts_with("through")).cloned().collect();
+    let mut lines = if own.is_empty() { shared(on) } else { shared(&own) };
+    if lines.len() > LINES_MAX {
+        let more = lines.len() - LINES_MAX + 1;
+        lines.truncate(LINES_MAX - 1);
+        lines.push(format!("and {more} more"));
+    }
+    lines.join("\n")
+}
+
 fn notes(abi: &Abi, conflicts: &[Conflict]) -> String {
-    let mut notes = vec!["Pairs that are not listed never wait for each other."];
+    let mut notes =
+        vec!["Pairs that are not listed never wait for each other; --json tells about all keys."];
     if abi.methods.iter().any(|method| method.mutability == Mutability::View) {
         notes.push(
             "Views are left out: a view waits for what writes its keys, and nobody waits for it.",

@@ -141,6 +141,17 @@ impl<'a> Model<'a> {
         }
     }
 
+    /// The key that most of the critical chain waits for, if one does.
+    pub(super) fn chain_key(&self) -> Option<&'a str> {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for index in &self.chain {
+            *counts.entry(self.trace.calls[*index].waits_on.as_str()).or_default() += 1;
+        }
+        let (key, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+        // The first call of a chain waits for nobody.
+        (!key.is_empty() && count * 2 >= self.chain.len()).then_some(key)
+    }
+
     /// The groups that calls of this run have, hottest first.
     pub(super) fn groups_present(&self) -> Vec<Group> {
         let present = |group: &Group| self.groups.contains(group);

@@ -24,7 +24,8 @@ pub(crate) fn page(title: &str, intro: &str, sections: &[Section<'_>]) -> String
     let title = escaped(title);
     let mut body = format!("<h1>{title}</h1>\n");
     if !intro.is_empty() {
-        body.push_str(&format!("<pre>{}</pre>\n", escaped(intro)));
+        let lines: Vec<_> = intro.lines().map(escaped).collect();
+        body.push_str(&format!("<pre>{}</pre>\n", lines.join("\n")));
     }
     for section in sections {
         if !section.heading.is_empty() {

@@ -144,7 +144,7 @@ fn step_axis(canvas: &mut Canvas, model: &Model<'_>, bottom: f64, steps: usize, 
         steps => format!("{} steps, one after another", thousands(steps as u64)),
     };
     let text = match queue_at_the_end(model, steps) {
-        Some((alone, key)) if steps > 1 => {
+        Some((alone, key)) if alone > 1 => {
             let key = fit(&short_key(key), 40);
             format!("{text}: the last {} only for {key}", thousands(alone as u64))
         }

@@ -12,7 +12,7 @@ use super::{CHART_WIDTH, CHART_X, MARGIN};
 use crate::format::{count, duration, thousands};
 use tollway::CallTrace;
 
-/// Calls below this width in pixels are summed up in columns.
+/// Where narrow calls are below this width in pixels on the mean, they are summed up in columns.
 const CALL_WIDTH_MIN: f64 = 0.9;
 /// A column is as wide as so many calls, or neighbors would differ by chance and flicker.
 const COLUMN_CALLS: f64 = 24.0;
@@ -115,7 +115,9 @@ fn phases(canvas: &mut Canvas, model: &Model<'_>, y: f64) {
         let x = CHART_X + x_of(model, phase.start_ns);
         let width = x_of(model, phase.end_ns.saturating_sub(phase.start_ns));
         let time = duration(phase.end_ns.saturating_sub(phase.start_ns));
-        let class = ["p0", "p1", "p2", "p3"][index.min(3)];
+        // Repair draws the eye only where calls were repaired.
+        let is_quiet = index == 3 && !model.groups.contains(&Group::Again);
+        let class = if is_quiet { "p1" } else { ["p0", "p1", "p2", "p3"][index.min(3)] };
         canvas.rect(class, [x, y, width.max(0.5), 18.0], 0.0, &format!("{}: {time}", phase.name));
         if width > phase.name.len() as f64 * 7.0 + 8.0 {
             canvas.text("note", x + 5.0, y + 13.0, Anchor::Start, phase.name);
@@ -166,7 +168,7 @@ fn calls(canvas: &mut Canvas, model: &Model<'_>, worker: &Worker, y: f64, height
         let group = model.groups[*index];
         let (x, width) = span(model, call);
         match joined {
-            _ if width < CALL_WIDTH_MIN => columns.add(x, width, group),
+            _ if width < columns.below => columns.add(x, width, group),
             _ if width >= EDGE_WIDTH_MIN => {
                 bar(canvas, call, group, [CHART_X + x, y, width, height])
             }
@@ -213,6 +215,8 @@ fn bar(canvas: &mut Canvas, call: &CallTrace, group: Group, [x, y, width, height
 
 /// Calls below a pixel, summed up: each column is filled as far as the worker was busy in it.
 struct Columns {
+    /// Calls below this width are summed up: all narrow ones if most are below a pixel, else none.
+    below: f64,
     origin: f64,
     width: f64,
     shares: Vec<[f64; Group::ALL.len()]>,
@@ -221,23 +225,24 @@ struct Columns {
 impl Columns {
     fn new(model: &Model<'_>, worker: &Worker) -> Self {
         let spans = worker.calls.iter().map(|index| span(model, &model.trace.calls[*index]));
-        let small: Vec<_> = spans.filter(|(_, width)| *width < CALL_WIDTH_MIN).collect();
-        let origin = small.first().map_or(0.0, |(x, _)| *x);
-        let mean = small.iter().map(|(_, width)| width).sum::<f64>() / small.len().max(1) as f64;
+        let narrow: Vec<_> = spans.filter(|(_, width)| *width < EDGE_WIDTH_MIN).collect();
+        let origin = narrow.first().map_or(0.0, |(x, _)| *x);
+        let mean = narrow.iter().map(|(_, width)| width).sum::<f64>() / narrow.len().max(1) as f64;
         let width = (COLUMN_CALLS * mean).clamp(COLUMN_MIN, COLUMN_MAX);
         let count = ((CHART_WIDTH - origin) / width) as usize + 1;
-        Self { origin, width, shares: vec![[0.0; Group::ALL.len()]; count] }
+        let below = if mean < CALL_WIDTH_MIN { EDGE_WIDTH_MIN } else { 0.0 };
+        Self { below, origin, width, shares: vec![[0.0; Group::ALL.len()]; count] }
     }
 
-    /// Adds a call to the columns that it lies in: two at most.
+    /// Adds a call to the columns that it lies in.
     fn add(&mut self, x: f64, width: f64, group: Group) {
-        let x = x - self.origin;
-        let first = (x / self.width) as usize;
-        let before = ((first + 1) as f64 * self.width - x).min(width);
-        for (index, part) in [(first, before), (first + 1, width - before)] {
+        let (mut at, end) = (x - self.origin, x - self.origin + width);
+        for index in (at / self.width) as usize..=(end / self.width) as usize {
+            let border = ((index + 1) as f64 * self.width).min(end);
             if let Some(shares) = self.shares.get_mut(index) {
-                shares[group.rank()] += part;
+                shares[group.rank()] += border - at;
             }
+            at = border;
         }
     }
 

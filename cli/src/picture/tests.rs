@@ -66,7 +66,10 @@ fn headline_names_workers_calls_speedup_and_hot_key() {
         &trace,
         "2 workers · 1,000 calls · speed-up 2.0 of 1.0 possible · hot key: dex.reserves[17] (1,000 calls in a row)",
     );
-    says(&trace, "One queue: nearly every call waits for dex.reserves[17]");
+    says(
+        &trace,
+        "Nearly every call is in the queue for dex.reserves[17]: more workers cannot help.",
+    );
     says(&trace, "1,000 steps, one after another: the last 999 only for dex.reserves[17]");
 }
 

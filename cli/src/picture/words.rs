@@ -2,6 +2,7 @@
 
 use super::model::Model;
 use crate::format::{count, duration, factor, fit, short_key};
+use crate::traced::RUNS;
 
 /// The texts at the top.
 pub(crate) struct Words {
@@ -21,7 +22,7 @@ fn title(model: &Model<'_>) -> String {
     let height = model.trace.height;
     let name = fit(model.title, 80);
     let time = duration(model.end_ns);
-    format!("tollway · {name} · block {height} · {time}, traced")
+    format!("tollway · {name} · block {height} · {time}, the fastest of {RUNS} runs")
 }
 
 fn headline(model: &Model<'_>) -> String {
@@ -46,26 +47,34 @@ fn headline(model: &Model<'_>) -> String {
 fn verdict(model: &Model<'_>) -> String {
     let threads = model.trace.threads.max(1);
     let limit = model.outlook[2];
-    let repaired = model.trace.calls.iter().filter(|call| call.repaired).count() as u64;
-    let repair = match repaired {
-        0 => String::new(),
-        many => format!(" {} ran again in repair.", count(many, "call")),
-    };
-    let hottest = model.hot.first().map(|key| fit(&short_key(&key.name), 40));
-    let verdict = match hottest {
-        _ if model.trace.calls.is_empty() => "The block is empty.".to_owned(),
-        None => "No call waits for another one: all of them could run at once.".to_owned(),
-        Some(key) if limit < 1.2 => {
-            format!("One queue: nearly every call waits for {key}, so more workers cannot help.")
+    let queue = match model.chain_key() {
+        Some(key) => format!("the queue for {}", fit(&short_key(key), 40)),
+        None => {
+            format!("one chain of {} over several keys", count(model.chain.len() as u64, "call"))
         }
-        Some(key) if model.possible < threads as f64 * 0.9 => format!(
-            "Calls that queue for {key} bound this block: no number of workers makes it more than {} times as fast.",
-            factor(limit)
-        ),
-        Some(key) => format!(
-            "There is work for every worker; with more of them up to {} times as fast, until the queue for {key} is all that is left.",
+    };
+    let verdict = match () {
+        () if model.trace.calls.is_empty() => "The block is empty.".to_owned(),
+        () if model.hot.is_empty() => {
+            "No call waits for another one: all of them could run at once.".to_owned()
+        }
+        () if limit < 1.2 => {
+            format!("Nearly every call is in {queue}: more workers cannot help.")
+        }
+        () if model.possible < threads as f64 * 0.9 => {
+            format!(
+                "What bounds this block is {queue}: {} times as fast at most, on any number of workers.",
+                factor(limit)
+            )
+        }
+        () => format!(
+            "There is work for every worker. More of them could be up to {} times as fast; then only {queue} is left.",
             factor(limit)
         ),
     };
-    verdict + &repair
+    let repaired = model.trace.calls.iter().filter(|call| call.repaired).count() as u64;
+    match repaired {
+        0 => verdict,
+        many => format!("{verdict} {} ran again in repair.", count(many, "call")),
+    }
 }

@@ -10,12 +10,12 @@ use tollway_host_api::abi::INIT_METHOD;
 use tollway_host_api::{Abi, Field};
 
 impl Scenario {
-    /// A runtime in the state before the block, and the block. `path` is the file's, for errors
-    /// and for the Wasm files that it names.
+    /// A runtime in the state before the block, the block, and the addresses by name. `path` is the
+    /// file's, for errors and for the Wasm files that it names.
     ///
     /// # Errors
     /// [`ScenarioError::At`] names the place in the file; others come from the runtime.
-    pub(crate) fn load(&self, path: &Path, config: Config) -> Result<(Runtime, Block)> {
+    pub(crate) fn load(&self, path: &Path, config: Config) -> Result<(Runtime, Block, Names)> {
         let mut builder =
             Builder { path, names: self.account_names(), runtime: Runtime::new(config)? };
         for (index, contract) in self.contracts.iter().enumerate() {
@@ -25,7 +25,7 @@ impl Scenario {
             builder.set_up(self)?;
         }
         let block = builder.block("calls", &self.calls, self.time_ms)?;
-        Ok((builder.runtime, block))
+        Ok((builder.runtime, block, builder.names))
     }
 
     fn account_names(&self) -> Names {
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn load(file: &Value) -> Result<(Runtime, Block), String> {
+    fn load(file: &Value) -> Result<(Runtime, Block, Names), String> {
         let scenario: Scenario =
             serde_json::from_value(file.clone()).expect("the file has the right form");
         let config = Config { threads: 1, ..Config::default() };
@@ -195,8 +195,20 @@ mod tests {
 
     #[test]
     fn a_scenario_becomes_a_block() {
-        let (mut runtime, block) = load(&gold()).expect("the scenario loads");
+        let (mut runtime, block, _) = load(&gold()).expect("the scenario loads");
         assert_eq!((block.calls.len(), block.height.0), (3, runtime.head().0 + 1));
+        let outcome = runtime.execute(&block).expect("the block runs");
+        assert!(outcome.receipts.iter().all(Receipt::is_success), "{:?}", outcome.receipts);
+    }
+
+    #[test]
+    fn the_documented_example_loads() {
+        let page = include_str!("../../../docs/scenario.md");
+        let example = page.split("```json").nth(1).and_then(|rest| rest.split("```").next());
+        let file = serde_json::from_str(example.expect("the page has an example"))
+            .expect("the example is JSON");
+        let (mut runtime, block, _) = load(&file).expect("the example loads");
+        assert_eq!(block.calls.len(), 5);
         let outcome = runtime.execute(&block).expect("the block runs");
         assert!(outcome.receipts.iter().all(Receipt::is_success), "{:?}", outcome.receipts);
     }
@@ -206,7 +218,7 @@ mod tests {
         let check = |pointer: &str, value: Value, expected: &str| {
             let mut file = gold();
             *file.pointer_mut(pointer).expect("the fixture has it") = value;
-            let error = load(&file).err().expect("the file is wrong");
+            let error = load(&file).expect_err("the file is wrong");
             assert!(error.starts_with(&format!("block.json: {expected}")), "{error}");
         };
         check(

@@ -18,7 +18,7 @@
 //! `code` is a sample contract's name, or the path of a Wasm file, relative to this file.
 //! `contracts` are instantiated in order, so that later ones may name earlier ones in their
 //! immutables; `setup` runs as a block of its own, and every call of it must succeed; `calls` is
-//! the block to look at. How values are written: [`encode`].
+//! the block to look at. How values are written: [`encode`]. For users: docs/scenario.md.
 
 mod build;
 mod encode;

@@ -1,22 +1,26 @@
 //! A block to look at, with the state that it runs on.
 
+use super::names::Names;
+use super::recorded::Recorded;
 use crate::args::BlockArgs;
+use crate::progress::with_bar;
 use crate::scenario::Scenario;
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use std::path::PathBuf;
 use tollway::{Block, Config, Runtime};
+use tollway_benches::swaps::exchange::{Exchange, Variant};
+use tollway_benches::swaps::{Distribution, Workload};
 
 /// Where a block comes from. The same source gives the same block and state as often as it is
 /// asked, so that one block can run on several runtimes.
 #[derive(Debug)]
 pub(crate) enum Source {
+    /// Generated swaps of an exchange.
+    Swaps { distribution: Distribution, variant: Variant, calls: usize },
+    /// The conflict pattern of a real block.
+    Recorded(Box<Recorded>),
     /// A scenario file.
-    File {
-        /// Its path.
-        path: PathBuf,
-        /// What it says.
-        scenario: Box<Scenario>,
-    },
+    File { path: PathBuf, scenario: Box<Scenario> },
 }
 
 impl Source {
@@ -26,20 +30,77 @@ impl Source {
             let scenario = Box::new(Scenario::read(path)?);
             return Ok(Self::File { path: path.clone(), scenario });
         }
-        bail!("not yet")
+        if let Some(dir) = &args.access {
+            let Some(number) = args.number else {
+                bail!("--access needs --number");
+            };
+            return Ok(Self::Recorded(Box::new(Recorded::read(dir, number, args.rule.into())?)));
+        }
+        let distribution = Distribution::from(args.dist);
+        let (calls, pools) = (args.calls as usize, distribution.pools() as usize);
+        ensure!(
+            distribution != Distribution::Disjoint || calls <= pools,
+            "a disjoint block has at most {pools} calls, one for each pool"
+        );
+        Ok(Self::Swaps { distribution, variant: args.variant.into(), calls })
     }
 
     /// What the block is, in a few words.
     pub(crate) fn title(&self) -> String {
         match self {
+            Self::Swaps { distribution, variant, .. } => {
+                format!("swaps, {variant}, {distribution}")
+            }
+            Self::Recorded(recorded) => recorded.title(),
             Self::File { path, .. } => path.display().to_string(),
         }
     }
 
     /// A runtime in the state before the block, and the block.
-    pub(crate) fn load(&self, config: Config) -> Result<(Runtime, Block)> {
-        match self {
-            Self::File { path, scenario } => scenario.load(path, config),
+    pub(crate) fn load(&self, config: Config) -> Result<Loaded> {
+        Ok(match self {
+            Self::Swaps { distribution, variant, calls } => {
+                let mut workload = Workload::new(*distribution);
+                let swaps = [workload.next_block(*calls)];
+                let reserves = workload.initial_reserves();
+                let exchange = with_bar("setting up", |progress| {
+                    Exchange::new(*variant, reserves, &swaps, config, progress)
+                })?;
+                let block = exchange.block(&swaps[0]);
+                Loaded { host: Host::Exchange(exchange), block, names: Names::traders() }
+            }
+            Self::Recorded(recorded) => {
+                let (runtime, block) = recorded.load(config)?;
+                Loaded { host: Host::Runtime(runtime), block, names: recorded.names() }
+            }
+            Self::File { path, scenario } => {
+                let (runtime, block, names) = scenario.load(path, config)?;
+                Loaded { host: Host::Runtime(runtime), block, names: Names::of(&names) }
+            }
+        })
+    }
+}
+
+/// A block, and the runtime that it can run on.
+pub(crate) struct Loaded {
+    host: Host,
+    /// The block.
+    pub(crate) block: Block,
+    /// What its addresses are called.
+    pub(crate) names: Names,
+}
+
+enum Host {
+    Runtime(Runtime),
+    Exchange(Exchange),
+}
+
+impl Loaded {
+    /// The runtime, in the state before the block.
+    pub(crate) fn runtime(&mut self) -> &mut Runtime {
+        match &mut self.host {
+            Host::Runtime(runtime) => runtime,
+            Host::Exchange(exchange) => exchange.runtime_mut(),
         }
     }
 }

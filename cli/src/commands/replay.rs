@@ -1,0 +1,123 @@
+//! `tollway replay`: real blocks and real swaps, held against the record and the oracle.
+
+use crate::args::{ReplayCommand, RuleName};
+use crate::format::{count, factor, thousands};
+use crate::output;
+use crate::progress::with_bar;
+use crate::table::aligned;
+use anyhow::Result;
+use std::path::Path;
+use std::process::ExitCode;
+use tollway_benches::replay::access::{AccessOptions, AccessRecord};
+use tollway_benches::replay::swaps::{SwapsOptions, SwapsReport};
+use tollway_benches::{access, replay, v2};
+
+pub(crate) fn run(command: &ReplayCommand) -> Result<ExitCode> {
+    match command {
+        ReplayCommand::Swaps { file, threads, json } => swaps(file, threads.get(), *json),
+        ReplayCommand::Access { dir, threads, rule, json } => {
+            access(dir, threads.get(), *rule, *json)
+        }
+    }
+}
+
+fn swaps(file: &Path, threads: usize, json: bool) -> Result<ExitCode> {
+    let swaps = v2::read(file)?;
+    let options = SwapsOptions { threads, ..SwapsOptions::default() };
+    let report = with_bar("swaps", |progress| replay::swaps::run(&swaps, &options, progress))?;
+    if json {
+        output::print_json(&report)?;
+    } else {
+        output::print(&swaps_text(&report))?;
+    }
+    Ok(if report.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn swaps_text(report: &SwapsReport) -> String {
+    const MISMATCHES_SHOWN_MAX: usize = 20;
+    let number = |number: usize| thousands(number as u64);
+    let rows = [
+        (report.exact, "exact", "the contract gives the real amounts and reserves to the unit"),
+        (
+            report.explained,
+            "explained",
+            "no formula gives the real amounts; accepted or refused as recorded",
+        ),
+        (report.mismatched, "mismatched", "not as recorded"),
+    ];
+    let rows =
+        rows.map(|(count, name, meaning)| [number(count), name.to_owned(), meaning.to_owned()]);
+    let table = aligned(["swaps", "", ""], &[0], rows);
+    let mut text = format!(
+        "{} on {}\n\n{table}\n\nstate   {}\noracle  {}",
+        count(report.rows as u64, "real swap"),
+        count(report.threads as u64, "thread"),
+        report.state_digest,
+        report.oracle_digest
+    );
+    text.push_str(match report.state_digest == report.oracle_digest {
+        true => "  equal",
+        false => "  DIFFERENT",
+    });
+    for mismatch in report.mismatches.iter().take(MISMATCHES_SHOWN_MAX) {
+        text.push_str(&format!("\nline {}: {}", mismatch.line, mismatch.reason));
+    }
+    if let Some(more) = report.mismatches.len().checked_sub(MISMATCHES_SHOWN_MAX + 1) {
+        text.push_str(&format!("\nand {} more", number(more + 1)));
+    }
+    text
+}
+
+fn access(dir: &Path, threads: usize, rule: RuleName, json: bool) -> Result<ExitCode> {
+    let blocks = with_bar("reading", |progress| access::read(dir, progress))?;
+    let options = AccessOptions { threads, rule: rule.into(), ..AccessOptions::default() };
+    let on_record = |record: &AccessRecord| match json {
+        true => output::print_json(record),
+        false => Ok(()),
+    };
+    let records =
+        with_bar("blocks", |progress| replay::access::run(&blocks, &options, on_record, progress))?;
+    if !json {
+        output::print(&access_text(&records, &options))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn access_text(records: &[AccessRecord], options: &AccessOptions) -> String {
+    let rows = records.iter().map(|record| {
+        let ideal = &record.ideal_speedup;
+        [
+            record.block.to_string(),
+            thousands(record.calls as u64),
+            thousands(record.gas_total),
+            thousands(record.critical_path_calls.into()),
+            factor(ideal.two),
+            factor(ideal.eight),
+            factor(ideal.thirty_two),
+            factor(ideal.inf),
+            format!("{:.2}", record.serial_ms),
+            format!("{:.2}", record.parallel_ms),
+            format!("{:.2}", record.serial_ms / record.parallel_ms),
+        ]
+    });
+    let threads = format!("{} threads\nms", options.threads);
+    let headings = [
+        "block",
+        "calls",
+        "gas",
+        "longest\nchain",
+        "possible\non 2",
+        "on 8",
+        "on 32",
+        "on any",
+        "1 thread\nms",
+        &threads,
+        "speed-up\nreached",
+    ];
+    format!(
+        "{}, rule {}: receipts and state equal the oracle's in every block\n\n{}",
+        count(records.len() as u64, "recorded block"),
+        options.rule,
+        aligned(headings, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], rows)
+    )
+}
