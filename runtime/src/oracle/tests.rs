@@ -1,6 +1,9 @@
 use super::*;
-use crate::engine::validate::samples::{abi_of, field, list, method, module};
+use crate::engine::validate::samples::{abi_of, field, list, method, module, rich_module};
+use crate::resolve::{Target, resolve};
 use crate::runtime::{Config, Instantiate};
+use crate::store::MemoryStore;
+use crate::store::digest::storage_key;
 use crate::{Height, Outcome};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -221,4 +224,118 @@ fn the_runtime_agrees() {
     // The blocks are worth something.
     let least = returned.min(overflowed).min(missed).min(out_of_gas);
     assert!(least >= 20, "{returned} {overflowed} {missed} {out_of_gas}");
+}
+
+/// The method that the rich sample's templates call.
+fn callee_wasm() -> Vec<u8> {
+    let field_of = |name: &'static str, key: Type, counter: bool| StorageField {
+        name: name.into(),
+        key: list([key]),
+        value: Type::U128,
+        counter,
+    };
+    let key = |mode: Mode, field: u8, part: Expr| AccessTemplate::Key {
+        mode,
+        field,
+        parts: list([part]),
+    };
+    let arg = |param: u16| Expr::Arg { param, path: list([]) };
+    let element = Expr::Element { depth: 0, path: list([]) };
+    let transfer = Method {
+        params: list([
+            field("from", Type::Address),
+            field("amount", Type::U128),
+            field("ids", Type::List(list([Type::U64]))),
+        ]),
+        declared: true,
+        access: list([
+            key(Mode::Add, 0, arg(0)),
+            key(Mode::Read, 0, Expr::Caller),
+            AccessTemplate::ForEach { list: arg(2), body: list([key(Mode::Write, 1, element)]) },
+        ]),
+        ..method("transfer")
+    };
+    let mut abi = abi_of(&[]);
+    abi.storage =
+        list([field_of("totals", Type::Address, true), field_of("ids", Type::U64, false)]);
+    abi.methods = list([transfer]);
+    let entry = r#"(func (export "transfer") (param i32) (result i32) (i32.const 0))"#;
+    module(&format!(r#"(memory (export "memory") 1) {entry}"#), &abi)
+}
+
+/// The keys that the runtime finds, as they stand in the state, or the failure.
+fn resolved(runtime: &Runtime, call: &Call) -> Result<Vec<(Vec<u8>, Mode)>, String> {
+    let (registry, store) = (runtime.registry(), MemoryStore::new(1));
+    let limits = &runtime.config().limits;
+    let resolved = resolve(std::slice::from_ref(call), registry, &store, limits).expect("one call");
+    match &resolved.targets[0] {
+        Target::Refused(receipt) => Err(format!("{:?}", receipt.outcome)),
+        Target::Method { declared: false, .. } => Err("undeclared".into()),
+        Target::Method { .. } => {
+            let accesses = resolved.accesses.iter();
+            let mut keys: Vec<_> = accesses
+                .map(|access| {
+                    let address = &registry.contract(access.contract).address;
+                    (storage_key(address, resolved.key(access)), access.mode)
+                })
+                .collect();
+            keys.sort_unstable();
+            Ok(keys)
+        }
+    }
+}
+
+fn declared(oracle: &Oracle, call: &Call) -> Result<Vec<(Vec<u8>, Mode)>, String> {
+    let method = oracle.world.contracts[&call.contract].code.abi.method(&call.method);
+    match declared::access_set(&oracle.world, call, method.expect("it is there")) {
+        Ok(keys) => Ok(keys.into_iter().collect()),
+        Err(Unresolved::Undeclared) => Err("undeclared".into()),
+        Err(_) => {
+            Err(format!("{:?}", Outcome::Failed(oracle.admit(call).expect_err("it is refused"))))
+        }
+    }
+}
+
+#[test]
+fn access_sets_agree() {
+    let limits = Limits { access_keys_max: 24, ..Limits::default() };
+    let config = Config { threads: 1, limits, ..Config::default() };
+    let mut runtime = Runtime::new(config).expect("it starts");
+    let mut deploy = |wasm: &[u8], salt: u64, immutables: Vec<u8>| {
+        let code = runtime.upload(wasm).unwrap_or_else(|error| panic!("{error}"));
+        let (creator, args, gas_limit) = (ALICE, Vec::new(), Gas(1_000_000));
+        let request = Instantiate { code, creator, salt, immutables, args, gas_limit };
+        runtime.instantiate(request).expect("init does nothing")
+    };
+    let callee = deploy(&callee_wasm(), 0, Vec::new());
+    let caller = deploy(&rich_module(), 0, callee.0.to_vec());
+    let lost = deploy(&rich_module(), 1, ALICE.0.to_vec());
+    let oracle = Oracle::new(&runtime);
+    let text = prop_oneof!["[a-zé]{0,9}", "x{120,140}", "y{250,300}"];
+    let leg = (any::<[u8; 32]>(), any::<u8>(), any::<i64>());
+    let args = (
+        prop::collection::vec(leg, 0..6),
+        prop::option::of(text),
+        prop::collection::vec(prop::collection::vec(any::<u64>(), 0..5), 0..5),
+        prop::option::of(any::<[u8; 4]>()),
+    );
+    let calls = (any::<bool>(), args, prop::option::weighted(0.1, 0usize..60));
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), rng);
+    let (mut found, mut refused) = (0, 0);
+    for _ in 0..2_000 {
+        let (is_lost, (legs, side, nested, maybe), cut) =
+            calls.new_tree(&mut runner).expect("calls are made").current();
+        // An enum is its index and then its fields, which is also how an option is encoded.
+        let mut bytes = borsh::to_vec(&(legs, side, nested, maybe)).expect("arguments encode");
+        bytes.truncate(cut.unwrap_or(bytes.len()));
+        let call = call(if is_lost { lost } else { caller }, "pay", &bytes);
+        let expected = declared(&oracle, &call);
+        assert_eq!(resolved(&runtime, &call), expected);
+        match expected {
+            Ok(keys) => found += keys.len(),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(found > 5_000 && refused > 100, "{found} {refused}");
 }
