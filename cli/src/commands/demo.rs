@@ -6,7 +6,6 @@ use crate::demo::{Level, Size, intro, measure, table};
 use crate::output::{self, write_file};
 use crate::picture::{Run, Section, page, svg};
 use crate::progress::with_bar;
-use crate::source::Names;
 use anyhow::Result;
 use tollway_benches::swaps::Distribution;
 
@@ -18,9 +17,8 @@ pub(crate) fn run(args: &DemoArgs) -> Result<()> {
     )?;
     let mut levels = Vec::new();
     for distribution in Distribution::ALL {
-        let mut level =
+        let level =
             with_bar(distribution.name(), |progress| measure(distribution, size, progress))?;
-        Names::traders().rename(&mut level.trace);
         levels.push(level);
     }
     let table = table(&levels);

@@ -1,5 +1,6 @@
 //! One level of contention: measured, checked against the oracle, and traced.
 
+use crate::source::Names;
 use crate::traced::{end_ns, fastest_run};
 use anyhow::{Result, ensure};
 use std::time::Instant;
@@ -101,10 +102,13 @@ pub(crate) fn measure(
     let traced = |threads| {
         let mut exchange = exchange(threads, true, &drawn)?;
         let block = exchange.block(&drawn[0]);
-        fastest_run(exchange.runtime_mut(), &block)
+        let names = Names::traders(exchange.runtime().registry());
+        let (mut trace, _) = fastest_run(exchange.runtime_mut(), &block)?;
+        names.rename(&mut trace);
+        Ok::<_, anyhow::Error>(trace)
     };
-    let (serial, _) = traced(1)?;
-    let (trace, _) = traced(THREADS)?;
+    let serial = traced(1)?;
+    let trace = traced(THREADS)?;
     progress(steps, steps);
     Ok(Level {
         distribution,

@@ -18,7 +18,9 @@
 //!    (`tests::size_does_not_follow_the_calls`).
 //! 3. Nothing is loaded from elsewhere (`tests::nothing_is_fetched`).
 
+mod bars;
 mod canvas;
+mod chain;
 mod model;
 mod page;
 mod plan;

@@ -67,7 +67,8 @@ impl Source {
                     Exchange::new(*variant, reserves, &swaps, config, progress)
                 })?;
                 let block = exchange.block(&swaps[0]);
-                Loaded { host: Host::Exchange(exchange), block, names: Names::traders() }
+                let names = Names::traders(exchange.runtime().registry());
+                Loaded { host: Host::Exchange(exchange), block, names }
             }
             Self::Recorded(recorded) => {
                 let (runtime, block) = recorded.load(config)?;

@@ -2,7 +2,7 @@
 //! `token.balances[0x0000…0003]`.
 
 use std::collections::BTreeMap;
-use tollway::{Address, BlockTrace};
+use tollway::{Address, BlockTrace, Registry};
 
 /// Names for what a runtime prints as hexadecimal or numbers.
 #[derive(Clone, Debug, Default)]
@@ -27,9 +27,18 @@ impl Names {
         Self { texts, traders: false }
     }
 
-    /// The accounts of the generated swaps, by number.
-    pub(crate) fn traders() -> Self {
-        Self { texts: BTreeMap::new(), traders: true }
+    /// The accounts of the generated swaps, by number; and its contracts, where there are several
+    /// of one code, by the order in which they were made.
+    pub(crate) fn traders(registry: &Registry) -> Self {
+        let mut made: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut names = BTreeMap::new();
+        for contract in registry.contracts() {
+            let abi = &contract.code.abi;
+            let number = made.entry(abi.name.as_ref()).or_default();
+            names.insert(format!("{} {number}", abi.name), contract.address);
+            *number += 1;
+        }
+        Self { traders: true, ..Self::of(&names) }
     }
 
     /// Puts names into a trace.
@@ -48,6 +57,15 @@ impl Names {
         }
         let mut text = String::with_capacity(key.len());
         let mut rest = key;
+        // `pair@0x12…ab.reserves` becomes `pair 17.reserves`: the name says what kind it is.
+        if let Some((kind, address)) = key.split_once('@') {
+            let length = address.find('.').unwrap_or(address.len());
+            let name = self.name_of(&address[..length]);
+            if name.starts_with(kind) {
+                text.push_str(&name);
+                rest = &address[length..];
+            }
+        }
         while let Some(at) = rest.find("0x") {
             let end = rest[at + 2..]
                 .find(|character: char| !character.is_ascii_hexdigit() && character != '…')
@@ -95,6 +113,15 @@ mod tests {
     }
 
     #[test]
+    fn contracts_of_one_code_are_told_apart() {
+        let names = [("pair 17", Address::from_u64(1)), ("gold", Address::from_u64(2))];
+        let names = Names::of(&names.map(|(name, address)| (name.to_owned(), address)).into());
+        assert_eq!(names.renamed("pair@0x0000…0001.reserves"), "pair 17.reserves");
+        assert_eq!(names.renamed("token@0x0000…0002.supply"), "token@gold.supply");
+        assert_eq!(names.renamed("pair@0x0000…0003.reserves"), "pair@0x0000…0003.reserves");
+    }
+
+    #[test]
     fn names_that_look_alike_are_not_given() {
         let mut other = Address::from_u64(1);
         other.0[10] = 9;
@@ -105,7 +132,7 @@ mod tests {
 
     #[test]
     fn traders_have_numbers() {
-        let names = Names::traders();
+        let names = Names::traders(&Registry::default());
         assert_eq!(names.renamed("dex.balances[0x0000…0d2f, 5]"), "dex.balances[trader 3375, 5]");
         assert_eq!(names.renamed("dex.balances[0x1234…0d2f, 5]"), "dex.balances[0x1234…0d2f, 5]");
     }
