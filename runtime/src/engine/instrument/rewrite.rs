@@ -6,6 +6,8 @@ use super::call_graph::CallGraph;
 use super::frames::Frame;
 use crate::engine::validate::{Shape, UploadError, Validated};
 use crate::limits::Limits;
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use std::borrow::Cow;
 use wasm_encoder::{
     BlockType, CodeSection, Encode, Instruction, MemorySection, MemoryType, Module, RawSection,
@@ -20,8 +22,7 @@ pub(super) struct Rewrite<'a> {
     frames: &'a [Frame],
     /// Whether each function is in a cycle.
     cyclic: &'a [bool],
-    /// Types that the module may lack: of the helper, and of blocks with several results.
-    new_types: Vec<FuncType>,
+    types: Types,
     /// The index of the function that charges bulk operations, if there are any.
     helper: Option<u32>,
     /// The index of the depth counter, if there is a cycle.
@@ -59,7 +60,7 @@ impl<'a> Rewrite<'a> {
             limits,
             frames,
             cyclic,
-            new_types: new_types(shape, cyclic, helper),
+            types: Types::of(shape, cyclic, helper),
             helper: helper.then_some(shape.functions.len() as u32),
             depth,
             exports,
@@ -116,7 +117,7 @@ impl<'a> Rewrite<'a> {
         let mut added = Vec::new();
         let mut count = 0u32;
         if id == SectionId::Type as u8 {
-            for ty in &self.new_types {
+            for ty in &self.types.added {
                 added.push(0x60);
                 for values in [ty.params(), ty.results()] {
                     values.len().encode(&mut added);
@@ -125,7 +126,7 @@ impl<'a> Rewrite<'a> {
                 count += 1;
             }
         } else if id == SectionId::Function as u8 && self.helper.is_some() {
-            self.type_index(&bulk::helper_type())?.encode(&mut added);
+            self.types.index(&bulk::helper_type())?.encode(&mut added);
             count = 1;
         } else if id == SectionId::Global as u8 && self.depth.is_some() {
             added.extend(DEPTH_ENTRY);
@@ -147,13 +148,6 @@ impl<'a> Rewrite<'a> {
         let data = append(contents, count, &added)?;
         self.module.section(&RawSection { id, data: &data });
         Ok(())
-    }
-
-    /// The index of a type that the module or this pass has.
-    fn type_index(&self, ty: &FuncType) -> Result<u32, UploadError> {
-        let mut types = self.validated.shape.types.iter().chain(&self.new_types);
-        let index = types.position(|known| known == ty);
-        index.map(|index| index as u32).ok_or(UploadError::Bug("a pass needs a type it didn't add"))
     }
 
     fn body(&mut self, body: &FunctionBody<'a>) -> Result<(), UploadError> {
@@ -197,7 +191,7 @@ impl<'a> Rewrite<'a> {
                     let helper =
                         self.helper.ok_or(UploadError::Bug("a bulk operation was missed"))?;
                     new.extend_from_slice(&self.wasm[copied..offset]);
-                    bulk.begin(helper, self.type_index(&bulk.ty())?, &mut new);
+                    bulk.begin(helper, self.types.index(&bulk.ty())?, &mut new);
                     copied = offset;
                     closes = true;
                 }
@@ -221,7 +215,7 @@ impl<'a> Rewrite<'a> {
             [] => BlockType::Empty,
             [one] => BlockType::Result(value_type(one)),
             several => {
-                BlockType::FunctionType(self.type_index(&FuncType::new([], several.to_vec()))?)
+                BlockType::FunctionType(self.types.index(&FuncType::new([], several.to_vec()))?)
             }
         }))
     }
@@ -258,32 +252,44 @@ fn leave(sink: &mut Vec<u8>, depth: u32, units: i32) {
     }
 }
 
-/// The types that the passes use and the module doesn't have, each once.
-fn new_types(shape: &Shape, cyclic: &[bool], helper: bool) -> Vec<FuncType> {
-    let mut types: Vec<FuncType> = Vec::new();
-    let mut add = |ty: FuncType| {
-        if !shape.types.contains(&ty) && !types.contains(&ty) {
-            types.push(ty);
+/// The module's types, and those that it lacks: of the helper, and of blocks with several results.
+struct Types {
+    indices: HashMap<FuncType, u32>,
+    added: Vec<FuncType>,
+}
+
+impl Types {
+    fn of(shape: &Shape, cyclic: &[bool], helper: bool) -> Self {
+        let mut types = Self { indices: HashMap::new(), added: Vec::new() };
+        for (index, ty) in (0u32..).zip(&shape.types) {
+            types.indices.entry(ty.clone()).or_insert(index);
         }
-    };
-    if helper {
-        // The helper's own type is that of growth.
-        add(Bulk::Range.ty());
-        add(Bulk::Growth.ty());
+        if helper {
+            // The helper's own type is that of growth.
+            types.add(Bulk::Range.ty(), shape);
+            types.add(Bulk::Growth.ty(), shape);
+        }
+        for (ty, _) in shape.functions.iter().zip(cyclic).filter(|(_, is_cyclic)| **is_cyclic) {
+            let results = shape.types.get(*ty as usize).map_or(&[][..], FuncType::results);
+            if results.len() > 1 {
+                types.add(FuncType::new([], results.to_vec()), shape);
+            }
+        }
+        types
     }
-    // Whoever returns several values has a type of its own, so there are few to compare: a
-    // function is only looked at if its type was not.
-    let mut seen = vec![false; shape.types.len()];
-    for (function, _) in shape.functions.iter().zip(cyclic).filter(|(_, is_cyclic)| **is_cyclic) {
-        let index = *function as usize;
-        if let Some(ty) = shape.types.get(index)
-            && ty.results().len() > 1
-            && !std::mem::replace(&mut seen[index], true)
-        {
-            add(FuncType::new([], ty.results().to_vec()));
+
+    fn add(&mut self, ty: FuncType, shape: &Shape) {
+        let next = (shape.types.len() + self.added.len()) as u32;
+        if let Entry::Vacant(vacant) = self.indices.entry(ty.clone()) {
+            vacant.insert(next);
+            self.added.push(ty);
         }
     }
-    types
+
+    fn index(&self, ty: &FuncType) -> Result<u32, UploadError> {
+        let index = self.indices.get(ty).copied();
+        index.ok_or(UploadError::Bug("a pass needs a type that it didn't add"))
+    }
 }
 
 /// A section's contents with `count` more items, whose bytes are `added`.
