@@ -25,10 +25,7 @@ impl Bytes {
         if bytes.len() <= INLINE_MAX {
             let mut inline = [0; INLINE_MAX];
             inline[..bytes.len()].copy_from_slice(bytes);
-            Self(Repr::Inline {
-                length: bytes.len() as u8,
-                bytes: inline,
-            })
+            Self(Repr::Inline { length: bytes.len() as u8, bytes: inline })
         } else {
             Self(Repr::Shared(bytes.into()))
         }

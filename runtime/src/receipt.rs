@@ -152,11 +152,6 @@ impl Receipt {
 
     /// A receipt of a call that failed before or while it ran.
     pub(crate) fn failed(failure: Failure, gas_used: Gas, misses: u32) -> Self {
-        Self {
-            outcome: Outcome::Failed(failure),
-            gas_used,
-            misses,
-            events: Vec::new(),
-        }
+        Self { outcome: Outcome::Failed(failure), gas_used, misses, events: Vec::new() }
     }
 }

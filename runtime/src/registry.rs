@@ -65,11 +65,7 @@ impl Registry {
     /// The address of the contract that `creator` makes from a code, a salt and immutables.
     pub fn address(code: CodeHash, creator: &Address, salt: u64, immutables: &[u8]) -> Address {
         let mut hasher = blake3::Hasher::new_derive_key("tollway 2026 contract address v1");
-        hasher
-            .update(&code.0)
-            .update(&creator.0)
-            .update(&salt.to_le_bytes())
-            .update(immutables);
+        hasher.update(&code.0).update(&creator.0).update(&salt.to_le_bytes()).update(immutables);
         Address(*hasher.finalize().as_bytes())
     }
 }

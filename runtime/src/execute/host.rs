@@ -70,10 +70,11 @@ pub(crate) fn run_frame(
     (ctx, end)
 }
 
-/// Adds the price of a grown memory, unless all gas is gone already.
+/// Adds the price of a grown memory, unless a failure has taken all gas already.
 fn charge_for_growth(end: FrameEnd, allowance: u64) -> FrameEnd {
+    let all_is_gone = matches!(end.outcome, Outcome::Failed(_)) && end.fuel_used == allowance;
     match end.fuel_used + GROWN_GAS {
-        _ if end.fuel_used >= allowance => end,
+        _ if all_is_gone => end,
         fuel_used if fuel_used <= allowance => FrameEnd { fuel_used, ..end },
         _ => FrameEnd { outcome: Outcome::Failed(Failure::OutOfGas), fuel_used: allowance },
     }

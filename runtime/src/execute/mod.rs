@@ -178,8 +178,15 @@ impl Lanes<'_> {
         let mut finished: Vec<NodeIndex> = Vec::new();
         let mut adds: Vec<u32> = Vec::new();
         let mut lane = 0;
-        while self.unfinished.load(Ordering::Acquire) > 0 && self.bug.get().is_none() {
+        // What this worker finished since it last told the others: a counter touched by all after
+        // every call would travel between cores all the time.
+        let mut untold = 0;
+        while self.bug.get().is_none() {
             let Some(first) = self.next_call(queue) else {
+                let told = std::mem::take(&mut untold);
+                if self.unfinished.fetch_sub(told, Ordering::AcqRel) == told {
+                    break;
+                }
                 backoff.snooze();
                 continue;
             };
@@ -194,7 +201,7 @@ impl Lanes<'_> {
                     let _ = span.set(Span { worker, lane, start_ns, end_ns });
                 }
                 finished.push(call);
-                next = self.release(&mut finished, queue, &mut adds);
+                next = self.release(&mut finished, queue, &mut adds, &mut untold);
             }
             lane += 1;
         }
@@ -236,6 +243,7 @@ impl Lanes<'_> {
         finished: &mut Vec<NodeIndex>,
         queue: &Queue<u32>,
         adds: &mut Vec<u32>,
+        untold: &mut usize,
     ) -> Option<u32> {
         let mut next = None;
         while let Some(node) = finished.pop() {
@@ -252,7 +260,7 @@ impl Lanes<'_> {
                     queue.push(*target);
                 }
             }
-            self.unfinished.fetch_sub(1, Ordering::Release);
+            *untold += 1;
         }
         next
     }

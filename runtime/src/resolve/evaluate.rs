@@ -209,7 +209,9 @@ impl<'r> Evaluator<'r> {
         self.step()?;
         let registry: &'a Registry = self.registry;
         let address = match evaluate(contract, registry, scope, elements)? {
-            Value::Typed(Type::Address, bytes) | Value::Raw(bytes) => bytes.first_chunk::<32>(),
+            // Typed bytes may go on after the value; a constant is the value.
+            Value::Typed(Type::Address, bytes) => bytes.first_chunk::<32>(),
+            Value::Raw(bytes) => <&[u8; 32]>::try_from(bytes).ok(),
             _ => None,
         };
         let address = address.ok_or(Unresolved::Undeclared)?;
