@@ -76,6 +76,27 @@ pub(crate) fn fit(text: &str, chars_max: usize) -> String {
     format!("{start}…{end}")
 }
 
+/// Whether a character could do more than show itself: control codes, which steer terminals and are
+/// not allowed in XML, and what turns the direction of a text around. Names come from contracts, so
+/// they hold anything.
+pub(crate) fn is_hostile(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{fffe}' | '\u{ffff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
+}
+
+/// The text with `\u{fffd}` for every hostile character but line ends.
+pub(crate) fn harmless(text: &str) -> String {
+    let shown = |character| match character {
+        '\n' => '\n',
+        character if is_hostile(character) => '\u{fffd}',
+        character => character,
+    };
+    text.chars().map(shown).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +130,12 @@ mod tests {
         assert_eq!(short_key("dex.reserves[17]"), "dex.reserves[17]");
         assert_eq!(short_key("a[0x01, 0xff]"), "a[0x01, 0xff]");
         assert_eq!(short_key("0x"), "0x");
+    }
+
+    #[test]
+    fn terminals_are_not_steered() {
+        assert_eq!(harmless("a\u{1b}[31mb\nc\u{9b}\u{202e}"), "a\u{fffd}[31mb\nc\u{fffd}\u{fffd}");
+        assert_eq!(harmless("transfer × ü"), "transfer × ü");
     }
 
     #[test]

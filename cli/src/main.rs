@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     match commands::run(args::Cli::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", format::harmless(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

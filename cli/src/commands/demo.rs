@@ -3,7 +3,8 @@
 use crate::args::DemoArgs;
 use crate::chrome::chrome_trace;
 use crate::demo::{Level, Size, intro, measure, table};
-use crate::output::{self, write_file};
+use crate::format::count;
+use crate::output::{self, write_quietly};
 use crate::picture::{Run, Section, page, svg};
 use crate::progress::with_bar;
 use anyhow::Result;
@@ -11,10 +12,13 @@ use tollway_benches::swaps::Distribution;
 
 pub(crate) fn run(args: &DemoArgs) -> Result<()> {
     let size = if args.quick { Size::QUICK } else { Size::FULL };
-    output::print(
-        "An exchange as one WebAssembly contract, at four levels of contention: swaps one after\n\
-         another (the oracle), then by the runtime on one thread and on two.\n",
-    )?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    output::print(&format!(
+        "An exchange as one WebAssembly contract, at four levels of contention: blocks of {},\n\
+         one after another (the oracle), then by the runtime on one thread and on two, of {}.\n",
+        count(size.block_swaps as u64, "swap"),
+        count(cores, "core")
+    ))?;
     let mut levels = Vec::new();
     for distribution in Distribution::ALL {
         let level =
@@ -34,19 +38,20 @@ fn draw(args: &DemoArgs, levels: &[Level], table: &str) -> Result<()> {
     let mut sections = Vec::new();
     for level in levels {
         let name = level.distribution.name();
-        write_file(&args.out.join(format!("{name}.svg")), svg(&run_of(level)).as_bytes())?;
+        write_quietly(&args.out.join(format!("{name}.svg")), svg(&run_of(level)).as_bytes())?;
         let trace = chrome_trace(&level.trace).to_string();
-        write_file(&args.out.join(format!("{name}.trace.json")), trace.as_bytes())?;
+        write_quietly(&args.out.join(format!("{name}.trace.json")), trace.as_bytes())?;
         sections
             .push(Section { heading: intro(level.distribution).to_owned(), run: run_of(level) });
     }
     let index = args.out.join("index.html");
-    write_file(
+    write_quietly(
         &index,
         page("Tollway: an exchange at four levels of contention", table, &sections).as_bytes(),
     )?;
     output::print(&format!(
-        "All four runs, drawn:  {}\nThe .trace.json files beside it open in ui.perfetto.dev.",
+        "The lanes, drawn:  {}\n\
+         Beside it, for each level: a picture (.svg), and a trace for ui.perfetto.dev (.trace.json).",
         index.display()
     ))
 }

@@ -1,5 +1,6 @@
 //! Writes SVG: shapes by class, colors in one style sheet with a light and a dark theme.
 
+use crate::format::is_hostile;
 use std::fmt::Write;
 
 /// Which side of a text its position is.
@@ -128,7 +129,7 @@ impl std::fmt::Display for Number {
     }
 }
 
-/// A text that XML and HTML take as text. Names come from contracts, so they hold anything.
+/// A text that XML and HTML take as text.
 pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
@@ -138,11 +139,7 @@ pub(super) fn escaped(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            // Not characters of XML 1.0, not even escaped; and what turns the text around.
-            '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => {
-                safe.push('\u{fffd}')
-            }
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => safe.push('\u{fffd}'),
+            character if is_hostile(character) => safe.push('\u{fffd}'),
             other => safe.push(other),
         }
     }
