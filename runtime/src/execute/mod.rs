@@ -166,6 +166,17 @@ pub(crate) fn run_lanes(
     })
 }
 
+/// Stops the other workers if this one panics: they would wait for its calls for ever.
+struct Alarm<'l>(&'l OnceLock<&'static str>);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.0.set("a worker panicked");
+        }
+    }
+}
+
 impl Lanes<'_> {
     /// One worker's whole block.
     fn work(
@@ -174,6 +185,7 @@ impl Lanes<'_> {
         mut ctx: Box<CallContext>,
         queue: &Queue<u32>,
     ) -> Box<CallContext> {
+        let _alarm = Alarm(&self.bug);
         let backoff = Backoff::new();
         let mut finished: Vec<NodeIndex> = Vec::new();
         let mut adds: Vec<u32> = Vec::new();

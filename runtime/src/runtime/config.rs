@@ -1,0 +1,29 @@
+//! How a runtime is set up.
+
+use crate::engine::config::Compiler;
+use crate::limits::Limits;
+
+/// What happens to a call that touches a key outside its access set. Part of a chain's rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnMiss {
+    /// It runs again at its place and pays a surcharge; its result is the serial one.
+    #[default]
+    Repair,
+    /// It fails with [`Failure::Undeclared`], and is charged its whole gas limit.
+    Fail,
+}
+
+/// How a runtime is set up.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Worker threads. Default 0: as many as the machine has cores. Changes no result.
+    pub threads: usize,
+    /// Which of Wasmtime's compilers. Default Cranelift. Changes no result.
+    pub compiler: Compiler,
+    /// The bounds on guests and blocks. Part of a chain's rules.
+    pub limits: Limits,
+    /// What a miss leads to. Part of a chain's rules.
+    pub on_miss: OnMiss,
+    /// Whether [`Runtime::execute`] records a trace. Default off; costs about 100 ns a call.
+    pub trace: bool,
+}

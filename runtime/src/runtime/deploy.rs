@@ -1,0 +1,187 @@
+//! Code and contracts: upload, instantiate, and single calls outside blocks.
+
+use super::{InstantiateError, Runtime};
+use crate::block::Gas;
+use crate::engine::code::{Code, CodeHash};
+use crate::engine::gas::refused_gas;
+use crate::engine::validate::{UploadError, prepare};
+use crate::execute::call::{self, Change, Outside, RunEnd, Task};
+use crate::execute::overlay::Overlay;
+use crate::plan::keys::KeyIndex;
+use crate::receipt::Receipt;
+use crate::registry::{Contract, ContractIndex, Registry};
+use crate::resolve::bad_arguments;
+use crate::store::{Write, WriteBatch};
+use std::sync::{Arc, OnceLock};
+use tollway_host_api::Address;
+use tollway_host_api::abi::INIT_METHOD;
+use tollway_host_api::value::check_fields;
+use wasmtime::Module;
+
+/// A contract to be made from uploaded code.
+#[derive(Clone, Debug)]
+pub struct Instantiate {
+    /// The code.
+    pub code: CodeHash,
+    /// Who makes it: the caller of its `init`.
+    pub creator: Address,
+    /// Tells apart contracts that one creator makes from one code with the same immutables.
+    pub salt: u64,
+    /// The borsh-encoded values of its immutables, one after another.
+    pub immutables: Vec<u8>,
+    /// The borsh-encoded arguments of its `init`; empty if it has none.
+    pub args: Vec<u8>,
+    /// The most gas that `init` may use.
+    pub gas_limit: Gas,
+}
+
+impl Runtime {
+    /// Checks, compiles and keeps a module. Uploading what is there already changes nothing.
+    ///
+    /// Takes about a millisecond for each kilobyte of Wasm.
+    ///
+    /// # Errors
+    /// [`UploadError`] names what is wrong; nothing was stored.
+    pub fn upload(&mut self, wasm: &[u8]) -> Result<CodeHash, UploadError> {
+        if wasm.len() > self.config.limits.module_bytes_max {
+            let (size, limit) = (wasm.len(), self.config.limits.module_bytes_max);
+            return Err(UploadError::ModuleTooLarge { size, limit });
+        }
+        let hash = CodeHash::of(wasm);
+        if self.codes.contains_key(&hash) {
+            return Ok(hash);
+        }
+        let prepared = prepare(wasm, &self.config.limits)?;
+        let compile_error =
+            |error: wasmtime::Error| UploadError::Compile { reason: format!("{error:#}") };
+        let module = Module::new(&self.engine, &prepared.wasm).map_err(compile_error)?;
+        let linked = self.linker.instantiate_pre(&module).map_err(compile_error)?;
+        let code = Code {
+            hash,
+            abi: prepared.abi,
+            index: self.codes.len(),
+            module,
+            linked,
+            mutable_globals: prepared.mutable_globals,
+            depth_global: prepared.depth_global,
+            stack_units_max: self.config.limits.stack_units_max,
+            memory_pages_min: prepared.memory_pages_min,
+            image: OnceLock::new(),
+        };
+        self.codes.insert(hash, Arc::new(code));
+        Ok(hash)
+    }
+
+    /// Makes a contract from uploaded code and runs its `init`, if it has one. The change belongs
+    /// to the state at the head's height.
+    ///
+    /// # Errors
+    /// [`InstantiateError`] says why not; nothing was stored.
+    pub fn instantiate(&mut self, request: Instantiate) -> Result<Address, InstantiateError> {
+        let Instantiate { code, creator, salt, immutables, args, gas_limit } = request;
+        let Some(code) = self.codes.get(&code).cloned() else {
+            return Err(InstantiateError::UnknownCode { code });
+        };
+        let contract = code.abi.name.to_string();
+        let limit = self.config.limits.immutables_bytes_max;
+        if immutables.len() > limit {
+            let size = immutables.len();
+            return Err(InstantiateError::ImmutablesTooLarge { size, limit });
+        }
+        if let Err(error) = check_fields(&code.abi.immutables, &immutables) {
+            return Err(InstantiateError::BadImmutables { contract, error });
+        }
+        let address = Registry::address(code.hash, &creator, salt, &immutables);
+        if self.registry.find(&address).is_some() {
+            return Err(InstantiateError::AddressTaken { address });
+        }
+        let init = code.abi.methods.iter().position(|method| method.name == INIT_METHOD);
+        if init.is_none() && !args.is_empty() {
+            return Err(InstantiateError::NoInit { contract, size: args.len() });
+        }
+        let new = Contract { address, code: Arc::clone(&code), immutables: immutables.into() };
+        let index = Arc::make_mut(&mut self.registry).insert(new);
+        match self.run_init(index, init, creator, &args, gas_limit, &contract) {
+            Ok(()) => Ok(address),
+            Err(error) => {
+                Arc::make_mut(&mut self.registry).remove_last();
+                Err(error)
+            }
+        }
+    }
+
+    fn run_init(
+        &mut self,
+        index: ContractIndex,
+        init: Option<usize>,
+        creator: Address,
+        args: &[u8],
+        gas_limit: Gas,
+        contract: &str,
+    ) -> Result<(), InstantiateError> {
+        let Some(method) = init else {
+            return self.commit_between_blocks(Vec::new());
+        };
+        let failed = |receipt: Receipt| InstantiateError::InitFailed {
+            contract: contract.to_owned(),
+            receipt: Box::new(receipt),
+        };
+        let declaration = &self.registry.contract(index).code.abi.methods[method];
+        if let Err(error) = check_fields(&declaration.params, args) {
+            let receipt =
+                Receipt::failed(bad_arguments(INIT_METHOD, error), refused_gas(gas_limit), 0);
+            return Err(failed(receipt));
+        }
+        let task =
+            Task { call_index: 0, caller: creator, contract: index, method, args, gas_limit };
+        let (receipt, writes) = self.run_alone(task).map_err(InstantiateError::Bug)?;
+        if !receipt.is_success() {
+            return Err(failed(receipt));
+        }
+        self.commit_between_blocks(writes)
+    }
+
+    /// Also without writes a new contract is a new state: a block executed before it may have
+    /// found it missing.
+    fn commit_between_blocks(&mut self, writes: Vec<Write>) -> Result<(), InstantiateError> {
+        let (height, parent_version) = (self.head(), self.store.version());
+        let batch = WriteBatch { height, parent_version, parts: vec![writes] };
+        self.commit(batch)?;
+        Ok(())
+    }
+
+    /// Runs one call on the head's state, with no access set. Returns its receipt and changes.
+    pub(super) fn run_alone(&self, task: Task<'_>) -> Result<(Receipt, Vec<Write>), &'static str> {
+        let overlay = Box::new(Overlay::new(Arc::clone(&self.store), Arc::<KeyIndex>::default()));
+        self.pool.install(|| {
+            let mut worker = self.workers[0].lock();
+            let mut ctx = worker.take().ok_or("a worker lost its context")?;
+            self.prepare_context(&mut ctx, self.head(), 0);
+            ctx.clear();
+            ctx.outside = Outside::Free(overlay);
+            let (mut ctx, end) = call::run(ctx, task);
+            let receipt = match end {
+                RunEnd::Done(receipt) => Ok(receipt),
+                RunEnd::Missed => Err("a call without an access set missed"),
+                RunEnd::Bug(bug) => Err(bug),
+            };
+            let writes = ctx
+                .changes()
+                .1
+                .iter_mut()
+                .filter_map(|touched| match std::mem::replace(&mut touched.change, Change::None) {
+                    Change::Written(value) => Some(Write {
+                        contract: touched.contract,
+                        key: touched.key.clone(),
+                        value,
+                        slot: None,
+                    }),
+                    Change::None | Change::Added(_) => None,
+                })
+                .collect();
+            self.park_context(&mut ctx);
+            *worker = Some(ctx);
+            Ok((receipt?, writes))
+        })
+    }
+}

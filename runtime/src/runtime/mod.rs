@@ -1,0 +1,244 @@
+//! What a host chain embeds.
+
+mod config;
+mod deploy;
+mod error;
+mod run;
+
+pub use config::{Config, OnMiss};
+pub use deploy::Instantiate;
+pub use error::{ExecuteError, InstantiateError, RuntimeError};
+pub use run::{BlockOutcome, BlockStats};
+
+use crate::block::{Gas, Height};
+use crate::engine::code::{Code, CodeHash};
+use crate::engine::config as engine_settings;
+use crate::engine::gas::refused_gas;
+use crate::engine::link::link;
+use crate::execute::call::{CallContext, Outside, Task};
+use crate::execute::host::HostState;
+use crate::execute::pool::InstancePool;
+use crate::receipt::{Failure, Receipt};
+use crate::registry::Registry;
+use crate::resolve::{bad_arguments, unknown_method};
+use crate::store::digest::{self, StateDigest};
+use crate::store::{MemoryStore, StoreError, WriteBatch};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tollway_host_api::Address;
+use tollway_host_api::abi::INIT_METHOD;
+use tollway_host_api::value::check_fields;
+use wasmtime::{Engine, Linker};
+
+/// A runtime over a state in memory.
+pub struct Runtime {
+    config: Config,
+    engine: Engine,
+    linker: Linker<HostState>,
+    codes: BTreeMap<CodeHash, Arc<Code>>,
+    registry: Arc<Registry>,
+    /// Stands in for the registry in contexts that run nothing, so that the real one has one owner
+    /// when it changes.
+    no_registry: Arc<Registry>,
+    store: Arc<MemoryStore>,
+    pool: rayon::ThreadPool,
+    workers: Vec<Mutex<Option<Box<CallContext>>>>,
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime")
+            .field("head", &self.head())
+            .field("threads", &self.workers.len())
+            .field("contracts", &self.registry.contracts().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Runtime {
+    /// Starts a runtime with an empty state at height 0.
+    ///
+    /// # Errors
+    /// [`RuntimeError`] if the engine or the threads can't be had, or a limit can't be kept.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = tollway::Runtime::new(tollway::Config { threads: 1, ..Default::default() })?;
+    /// assert_eq!(runtime.head(), tollway::Height(0));
+    /// # Ok::<(), tollway::RuntimeError>(())
+    /// ```
+    pub fn new(mut config: Config) -> Result<Self, RuntimeError> {
+        if config.limits.stack_units_max > engine_settings::STACK_UNITS_CEILING {
+            return Err(RuntimeError::Limit {
+                name: "stack_units_max",
+                value: config.limits.stack_units_max.into(),
+                most: engine_settings::STACK_UNITS_CEILING.into(),
+            });
+        }
+        let engine_error =
+            |error: wasmtime::Error| RuntimeError::Engine { reason: format!("{error:#}") };
+        let engine_config =
+            engine_settings::engine_config(config.compiler).map_err(engine_error)?;
+        let engine = Engine::new(&engine_config).map_err(engine_error)?;
+        let mut linker = Linker::new(&engine);
+        link::<HostState>(&mut linker).map_err(engine_error)?;
+        if config.threads == 0 {
+            config.threads = std::thread::available_parallelism().map_or(1, usize::from);
+        }
+        let threads = config.threads;
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|number| format!("tollway-{number}"))
+            .stack_size(engine_settings::thread_stack_bytes(&config.limits))
+            .build()
+            .map_err(|error| RuntimeError::Threads { threads, reason: error.to_string() })?;
+        let no_registry = Arc::<Registry>::default();
+        let limits = Arc::new(config.limits.clone());
+        let workers = (0..threads)
+            .map(|_| {
+                let pool = InstancePool::new(limits.instances_max);
+                let (registry, limits) = (Arc::clone(&no_registry), Arc::clone(&limits));
+                Mutex::new(Some(Box::new(CallContext::new(pool, registry, limits))))
+            })
+            .collect();
+        Ok(Self {
+            store: Arc::new(MemoryStore::new(config.limits.history_max)),
+            registry: Arc::default(),
+            codes: BTreeMap::new(),
+            config,
+            engine,
+            linker,
+            no_registry,
+            pool,
+            workers,
+        })
+    }
+
+    /// The height of the last committed block; 0 before the first.
+    pub fn head(&self) -> Height {
+        self.store.head()
+    }
+
+    /// How this runtime is set up; `threads` is the real number.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// All contracts.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The code of a hash, if it was uploaded.
+    pub fn code(&self, hash: &CodeHash) -> Option<&Arc<Code>> {
+        self.codes.get(hash)
+    }
+
+    /// All uploaded codes, by hash.
+    pub fn codes(&self) -> impl Iterator<Item = &Arc<Code>> {
+        self.codes.values()
+    }
+
+    /// The engine that compiled the codes, for the oracle.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(super) fn prepare_context(&self, ctx: &mut CallContext, height: Height, time_ms: u64) {
+        ctx.registry = Arc::clone(&self.registry);
+        ctx.height = height;
+        ctx.time_ms = time_ms;
+    }
+
+    /// Lets go of what a block shares, so that it has one owner again.
+    pub(super) fn park_context(&self, ctx: &mut CallContext) {
+        ctx.clear();
+        ctx.outside = Outside::GiveUp;
+        ctx.registry = Arc::clone(&self.no_registry);
+    }
+
+    /// Makes a block's changes the state, and its height the head.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignBatch`] if the batch was made from another state than the head's; the
+    /// state is as before.
+    pub fn commit(&mut self, batch: WriteBatch) -> Result<Height, StoreError> {
+        let store = Arc::get_mut(&mut self.store)
+            // Contexts give their share back before `execute` and `query` return.
+            .expect("nobody else holds the store between blocks");
+        store.commit(batch)
+    }
+
+    /// Runs a call on the head's state and drops its changes. Gas is limited by
+    /// [`Limits::call_gas_max`]; the caller is [`Address::ZERO`].
+    ///
+    /// # Errors
+    /// [`ExecuteError::Bug`] only: what a wrong call leads to is in its receipt.
+    pub fn query(
+        &self,
+        contract: Address,
+        method: &str,
+        args: &[u8],
+    ) -> Result<Receipt, ExecuteError> {
+        let gas_limit = Gas(self.config.limits.call_gas_max);
+        let refuse = |failure| Ok(Receipt::failed(failure, refused_gas(gas_limit), 0));
+        let Some(index) = self.registry.find(&contract) else {
+            return refuse(Failure::UnknownContract { contract });
+        };
+        let methods = &self.registry.contract(index).code.abi.methods;
+        let found = methods.iter().position(|found| found.name == method);
+        let Some(number) = found.filter(|_| method != INIT_METHOD) else {
+            return refuse(unknown_method(contract, method));
+        };
+        if let Err(error) = check_fields(&methods[number].params, args) {
+            return refuse(bad_arguments(method, error));
+        }
+        let caller = Address::ZERO;
+        let task = Task { call_index: 0, caller, contract: index, method: number, args, gas_limit };
+        let (receipt, _) = self.run_alone(task).map_err(ExecuteError::Bug)?;
+        Ok(receipt)
+    }
+
+    /// A contract's stored value, as raw bytes; `key` is what the contract hands to the host.
+    pub fn storage(&self, contract: Address, key: &[u8]) -> Option<Vec<u8>> {
+        let index = self.registry.find(&contract)?;
+        self.store.get(index, key).map(|value| value.to_vec())
+    }
+
+    /// A contract's stored value at one of the last [`Limits::history_max`] heights.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownHeight`] if that height is not remembered.
+    pub fn storage_at(
+        &self,
+        height: Height,
+        contract: Address,
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(index) = self.registry.find(&contract) else {
+            return Ok(None);
+        };
+        Ok(self.store.get_at(height, index, key)?.map(|value| value.to_vec()))
+    }
+
+    /// The whole state in key order, as [`digest`] lays it out. Copies it: for tests, the oracle
+    /// and small states.
+    pub fn state_entries(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let codes = self.codes.keys().map(|hash| (digest::code_key(&hash.0), Vec::new()));
+        let contracts = self.registry.contracts().iter().map(|contract| {
+            let value = [&contract.code.hash.0[..], &contract.immutables].concat();
+            (digest::contract_key(&contract.address), value)
+        });
+        let storage = self.store.entries().map(|(contract, key, value)| {
+            let address = &self.registry.contract(contract).address;
+            (digest::storage_key(address, key), value.to_vec())
+        });
+        codes.chain(contracts).chain(storage).collect()
+    }
+
+    /// The digest of the whole state. Linear in its size: a fast root is another matter.
+    pub fn state_digest(&self) -> StateDigest {
+        digest::digest_of(self.state_entries())
+    }
+}

@@ -1,0 +1,172 @@
+//! Blocks: resolve, plan, execute, repair; and what is left to commit.
+
+use super::{ExecuteError, Runtime};
+use crate::block::Block;
+use crate::commit::{batch_of_lanes, batch_of_overlay};
+use crate::execute::{Cell, LaneResult, LanesOutcome, run_lanes};
+use crate::plan::report::{self, Timings};
+use crate::plan::{Plan, plan};
+use crate::receipt::Receipt;
+use crate::repair;
+use crate::resolve::{Resolved, Target, resolve};
+use crate::store::WriteBatch;
+use crate::trace::BlockTrace;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+/// What became of a block. The state changes when `batch` is committed.
+#[derive(Debug)]
+pub struct BlockOutcome {
+    /// One receipt a call, in block order.
+    pub receipts: Vec<Receipt>,
+    /// The changes of the block.
+    pub batch: WriteBatch,
+    /// Figures of the run. Not part of the result.
+    pub stats: BlockStats,
+    /// The trace, if [`Config::trace`] asks for one. Not part of the result.
+    pub trace: Option<BlockTrace>,
+}
+
+/// Figures of a block's run; times in nanoseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BlockStats {
+    /// Finding every call's keys.
+    pub resolve_ns: u64,
+    /// Placing versions and fetching the parent state.
+    pub plan_ns: u64,
+    /// The lanes.
+    pub execute_ns: u64,
+    /// Repair, and building the batch.
+    pub repair_ns: u64,
+    /// Calls that ran again.
+    pub repaired: u32,
+}
+
+/// What lanes and repair make of a block.
+struct Settled {
+    receipts: Vec<Receipt>,
+    batch: WriteBatch,
+    /// The calls that ran again.
+    repaired: Vec<u32>,
+}
+
+impl Runtime {
+    /// Executes a block on the head's state. Blocks the thread until it is done.
+    ///
+    /// The result depends on the state and the block alone.
+    ///
+    /// # Errors
+    /// [`ExecuteError`] if the block is not valid; the state is as before.
+    pub fn execute(&mut self, block: &Block) -> Result<BlockOutcome, ExecuteError> {
+        self.check_block(block)?;
+        let clock = Instant::now();
+        let this = &*self;
+        this.pool.install(|| this.execute_in_pool(block, clock))
+    }
+
+    fn check_block(&self, block: &Block) -> Result<(), ExecuteError> {
+        let head = self.head();
+        let follows = block.height.0 == head.0.wrapping_add(1) || head.0 == 0 && block.height.0 > 0;
+        if !follows {
+            return Err(ExecuteError::WrongHeight { block: block.height, head });
+        }
+        let (calls, limit) = (block.calls.len(), self.config.limits.calls_max);
+        if calls > limit {
+            return Err(ExecuteError::TooManyCalls { calls, limit });
+        }
+        Ok(())
+    }
+
+    /// Resolves and plans a block without running it, for tools.
+    ///
+    /// # Errors
+    /// [`ExecuteError`] as for [`Self::execute`].
+    pub fn plan(&self, block: &Block) -> Result<BlockTrace, ExecuteError> {
+        self.check_block(block)?;
+        self.pool.install(|| {
+            let resolved = resolve(&block.calls, &self.registry, &self.store, &self.config.limits)?;
+            let plan = plan(&resolved, &self.store);
+            Ok(report::trace_of_plan(block, &resolved, &plan, &self.registry))
+        })
+    }
+
+    fn execute_in_pool(&self, block: &Block, clock: Instant) -> Result<BlockOutcome, ExecuteError> {
+        let now = || clock.elapsed().as_nanos() as u64;
+        let mut times = Timings::default();
+        let resolved = resolve(&block.calls, &self.registry, &self.store, &self.config.limits)?;
+        times.resolved_ns = now();
+        let plan = plan(&resolved, &self.store);
+        times.planned_ns = now();
+        for worker in &self.workers {
+            if let Some(ctx) = &mut *worker.lock() {
+                self.prepare_context(ctx, block.height, block.time_ms);
+            }
+        }
+        let trace_clock = self.config.trace.then_some(clock);
+        let lanes = run_lanes(block, &resolved, &plan, &self.workers, trace_clock);
+        times.executed_ns = now();
+        let result = lanes
+            .and_then(|mut lanes| {
+                let spans = std::mem::take(&mut lanes.spans);
+                let (settled, cells) = self.settle(block, &resolved, &plan, lanes)?;
+                let Settled { receipts, batch, repaired } = settled;
+                times.repaired_ns = now();
+                let trace = self.config.trace.then(|| {
+                    let run = report::Run { times, spans: &spans, repaired: &repaired };
+                    let threads = self.workers.len();
+                    report::trace_of_run(
+                        block,
+                        &resolved,
+                        &plan,
+                        &self.registry,
+                        &receipts,
+                        threads,
+                        &run,
+                    )
+                });
+                // Megabytes of cells and keys: letting go of them is work too.
+                rayon::join(move || drop(cells), move || drop((plan, resolved)));
+                Ok(BlockOutcome { receipts, batch, stats: times.stats(repaired.len()), trace })
+            })
+            .map_err(ExecuteError::Bug);
+        for worker in &self.workers {
+            if let Some(ctx) = &mut *worker.lock() {
+                self.park_context(ctx);
+            }
+        }
+        result
+    }
+
+    /// Receipts, batch, and the calls that ran again. What the cells held is handed back, so that
+    /// the caller can let go of all large things at once.
+    fn settle(
+        &self,
+        block: &Block,
+        resolved: &Resolved,
+        plan: &Plan,
+        lanes: LanesOutcome,
+    ) -> Result<(Settled, Vec<OnceLock<Cell>>), &'static str> {
+        let (height, version) = (block.height, self.store.version());
+        if repair::is_needed(resolved, &lanes) {
+            let mut worker = self.workers[0].lock();
+            let on_miss = self.config.on_miss;
+            let repaired =
+                repair::repair(block, resolved, plan, lanes, &self.store, on_miss, &mut worker)?;
+            let batch = batch_of_overlay(Some(plan), repaired.overlay, height, version);
+            let (receipts, repaired) = (repaired.receipts, repaired.repaired);
+            return Ok((Settled { receipts, batch, repaired }, Vec::new()));
+        }
+        let batch = batch_of_lanes(plan, &lanes, height, version);
+        let receipts = lanes
+            .results
+            .into_iter()
+            .zip(&resolved.targets)
+            .map(|(result, target)| match (result, target) {
+                (Some(LaneResult::Done(receipt)), _) => Ok(receipt),
+                (None, Target::Refused(receipt)) => Ok((**receipt).clone()),
+                _ => Err("a call was left out"),
+            })
+            .collect::<Result<_, _>>()?;
+        Ok((Settled { receipts, batch, repaired: Vec::new() }, lanes.cells))
+    }
+}
