@@ -180,9 +180,9 @@ fn history(config: Config) -> Vec<(Vec<Receipt>, usize, tollway::StateDigest)> {
     (0..4)
         .map(|salt| {
             let block = world.next_block(lively_block(&contracts, salt, 300));
-            let outcome = world.runtime.execute(&block).unwrap();
+            let outcome = world.runtime.execute(&block).expect("the block is valid");
             let writes = outcome.batch.len();
-            world.runtime.commit(outcome.batch).unwrap();
+            world.runtime.commit(outcome.batch).expect("the batch follows the head");
             (outcome.receipts, writes, world.digest())
         })
         .collect()

@@ -472,7 +472,7 @@ fn invoke(function: &HostFunction, params: &[u64]) -> String {
             tollway::host_api::functions::WordType::U32 => "i32",
             tollway::host_api::functions::WordType::U64 => "i64",
         };
-        write!(text, " ({ty}.const {value})").unwrap();
+        write!(text, " ({ty}.const {value})").expect("strings take all");
     }
     text.push(')');
     if function.result.is_some() { format!("(drop {text})") } else { text }

@@ -33,7 +33,7 @@ fn world(threads: usize) -> (World, Address) {
 /// Executes a block without committing it.
 fn execute(world: &mut World, calls: Vec<Call>) -> BlockOutcome {
     let block = world.next_block(calls);
-    world.runtime.execute(&block).unwrap()
+    world.runtime.execute(&block).expect("the block is valid")
 }
 
 fn outcomes(receipts: &[Receipt]) -> Vec<&Outcome> {
@@ -107,7 +107,7 @@ fn a_miss_in_a_failed_sub_call_stays_paid_for_and_open() {
 fn what_cannot_pay_for_a_miss_runs_out_of_gas() {
     let (mut world, puppet) = world(2);
     for op in [Op::Read(1), Op::Write(1), Op::Add(1, 1), Op::Remove(1)] {
-        let call = act_undeclared(puppet, &[op.clone()]);
+        let call = act_undeclared(puppet, std::slice::from_ref(&op));
         let used = execute(&mut world, vec![call.clone()]).receipts[0].gas_used;
         for short in [1, MISS_GAS / 2, MISS_GAS] {
             let call = Call { gas_limit: Gas(used.0 - short), ..call.clone() };
@@ -318,6 +318,8 @@ fn an_add_that_overflows_fails_at_its_place_alone() {
             act_leaf(puppet, &[Op::Remove(1)], writes(&[1])),
             add(Op::AddMost(1)),
             failing,
+            read(2),
+            read(3),
             add(Op::Add(1, 0)),
             read(1),
         ];
@@ -331,6 +333,27 @@ fn an_add_that_overflows_fails_at_its_place_alone() {
         }
         assert_eq!(world.cell(puppet, 1), Some(u128::MAX));
         assert_eq!(world.cell(puppet, 2), Some(34));
+    }
+}
+
+#[test]
+fn adds_of_a_call_that_fails_only_in_repair_are_taken_back() {
+    for threads in 1..=4 {
+        let (mut world, puppet) = world(threads);
+        // In its lane the second sees cell 4 empty, and succeeds; at its place it overflows.
+        let receipts = world.run(vec![
+            act_undeclared(puppet, &[Op::Add(4, 1)]),
+            act_leaf(
+                puppet,
+                &[Op::AddMost(4), Op::Add(2, 7), Op::Write(3)],
+                Cells { writes: vec![3, 4], adds: vec![2], ..Cells::default() },
+            ),
+            act_leaf(puppet, &[Op::Read(2)], reads(&[2])),
+            act_leaf(puppet, &[Op::Read(3)], reads(&[3])),
+            act_leaf(puppet, &[Op::Add(2, 1)], adds(&[2])),
+        ]);
+        assert_eq!(failure(&receipts[1]), &Failure::AddOverflow { contract: puppet });
+        assert_eq!(world.cell(puppet, 2), Some(1));
     }
 }
 

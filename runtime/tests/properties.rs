@@ -9,12 +9,12 @@ mod support;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{FileFailurePersistence, TestRunner};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use support::puppet::{self, Callee, Cells, Op};
 use support::{World, call, call_with};
-use tollway::{Address, Call, Compiler, Failure, Gas, Outcome, Receipt};
+use tollway::{Address, Call, Compiler, Config, Failure, Gas, Limits, OnMiss, Outcome, Receipt};
 use tollway_contracts_wasm::{PAIR, SYNTHETIC, TOKEN};
 
 /// What a case has: indices into [`Contracts`], so that cases can be printed and shrunk.
@@ -57,7 +57,7 @@ enum Declares {
 
 #[derive(Clone, Debug)]
 enum Run {
-    Run { method: &'static str, reads: Vec<u32>, writes: Vec<u32>, adds: Vec<u32>, burn: u64 },
+    Touch { method: &'static str, reads: Vec<u32>, writes: Vec<u32>, adds: Vec<u32>, burn: u64 },
     Sum(Vec<u32>),
     End { method: &'static str, writes: Vec<u32>, adds: Vec<u32> },
     Overflow(Vec<u32>),
@@ -197,7 +197,7 @@ fn synthetic_call() -> impl Strategy<Value = What> {
     ]);
     let run = prop_oneof![
         8 => (runs, keys(), keys(), keys(), 0..100u64).prop_map(
-            |(method, reads, writes, adds, burn)| Run::Run { method, reads, writes, adds, burn }),
+            |(method, reads, writes, adds, burn)| Run::Touch { method, reads, writes, adds, burn }),
         1 => keys().prop_map(Run::Sum),
         2 => (select(vec!["fail_after", "trap_after", "spin_after"]), keys(), keys())
             .prop_map(|(method, writes, adds)| Run::End { method, writes, adds }),
@@ -390,7 +390,7 @@ impl Run {
     fn build(&self, contracts: &Contracts, contract: Address) -> Call {
         let synthetic = |index: usize| contracts.synthetics[index];
         match self {
-            Self::Run { method, reads, writes, adds, burn } => {
+            Self::Touch { method, reads, writes, adds, burn } => {
                 call_with(contract, method, &(reads, writes, adds, burn))
             }
             Self::Sum(reads) => call_with(contract, "sum", reads),
@@ -553,7 +553,9 @@ fn runner(cases: u32) -> TestRunner {
     TestRunner::new(ProptestConfig {
         cases,
         max_shrink_iters: 2_000,
-        source_file: Some(file!()),
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
+            "proptest-regressions/properties.txt",
+        ))),
         ..ProptestConfig::default()
     })
 }
@@ -616,6 +618,61 @@ fn compilers_agree_on_random_blocks() {
         let [expected, others @ ..] = &mut histories;
         for (found, compiler) in others.iter().zip(&Compiler::ALL[1..]) {
             prop_assert_eq!(found, &*expected, "{}", compiler.name());
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
+
+/// Limits so small that random calls meet all of them.
+fn tight_limits() -> Limits {
+    Limits {
+        access_keys_max: 6,
+        call_depth_max: 3,
+        events_max: 3,
+        event_bytes_max: 100,
+        args_bytes_max: 300,
+        value_bytes_max: 16,
+        output_bytes_max: 20,
+        call_gas_max: 300_000,
+        instances_max: 1,
+        stack_units_max: 64 << 10,
+        memory_pages_max: 2,
+        history_max: 1,
+        ..Limits::default()
+    }
+}
+
+#[test]
+fn random_blocks_run_as_in_the_oracle_within_tight_limits() {
+    let worlds = RefCell::new(BTreeMap::<(usize, bool), (World, usize)>::new());
+    let what = prop_oneof![6 => puppet_call(), 4 => synthetic_call(), 1 => garbage_call()];
+    let gas_limit = prop_oneof![6 => Just(300_000u64), 2 => 0..40_000u64, 1 => Just(300_001u64)];
+    let any_call = (what, 0..ACCOUNTS, gas_limit).prop_map(|(what, caller, gas_limit)| AnyCall {
+        what,
+        caller,
+        gas_limit,
+    });
+    let strategy = (1..=4usize, any::<bool>(), vec(vec(any_call, 0..60), 1..=3));
+    let result = runner(120).run(&strategy, |(threads, fails, blocks)| {
+        let mut worlds = worlds.borrow_mut();
+        let (mut world, cases) = worlds.remove(&(threads, fails)).unwrap_or_else(|| {
+            let on_miss = if fails { OnMiss::Fail } else { OnMiss::Repair };
+            let config = Config { threads, on_miss, limits: tight_limits(), ..Config::default() };
+            (World::with(config), 0)
+        });
+        let puppet = world.upload(&puppet::wasm());
+        let synthetic = world.upload(SYNTHETIC);
+        let puppets = [(); 2].map(|()| world.instantiate(puppet, &()));
+        let synthetics = [(); 2].map(|()| world.instantiate(synthetic, &()));
+        let contracts = Contracts { puppets, synthetics, tokens: puppets, pair: puppets[0] };
+        for block in &blocks {
+            world.run(build(block, &contracts));
+        }
+        if cases + 1 < CASES_PER_WORLD {
+            worlds.insert((threads, fails), (world, cases + 1));
         }
         Ok(())
     });
