@@ -43,11 +43,11 @@ mod receipt;
 mod trace;
 
 // One block, start to end.
-pub(crate) mod commit;
-pub(crate) mod execute;
-pub mod plan;
-pub(crate) mod repair;
-pub mod resolve;
+mod commit;
+mod execute;
+mod plan;
+mod repair;
+mod resolve;
 
 // What a block stands on.
 pub mod engine;
@@ -65,6 +65,7 @@ pub use engine::validate::UploadError;
 pub use limits::Limits;
 pub use receipt::{Event, Failure, Outcome, Receipt};
 pub use registry::{Contract, ContractIndex, Registry};
+pub use resolve::{BlockTooLarge, STEPS_PER_KEY};
 pub use runtime::{
     BlockOutcome, BlockStats, Config, ExecuteError, Instantiate, InstantiateError, OnMiss, Runtime,
     RuntimeError,

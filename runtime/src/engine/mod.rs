@@ -6,7 +6,7 @@
 //!
 //! Invariants:
 //! 1. Nothing outside this module and the oracle sees a Wasmtime type, but for host functions in
-//!    [`crate::execute::host`].
+//!    `execute::host`.
 //! 2. A module that passed [`validate`] can leave nothing behind in an instance that the reset in
 //!    [`instance`] does not clear (`tests/isolation.rs`).
 

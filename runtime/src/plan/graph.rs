@@ -60,6 +60,7 @@ impl Graph {
         self.waits.len()
     }
 
+    #[cfg(test)]
     pub(crate) fn edge_count(&self) -> usize {
         self.targets.len()
     }

@@ -26,7 +26,7 @@
 
 pub(crate) mod graph;
 pub(crate) mod keys;
-pub mod report;
+pub(crate) mod report;
 
 use crate::resolve::Resolved;
 use crate::store::MemoryStore;
@@ -63,7 +63,7 @@ pub(crate) struct Sum {
 
 /// The plan of a block.
 #[derive(Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     pub(crate) keys: Arc<KeyIndex>,
     /// One for each access of [`Resolved`].
     pub(crate) placements: Vec<Placement>,
@@ -72,16 +72,6 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The number of different keys of the block.
-    pub fn key_count(&self) -> usize {
-        self.keys.len()
-    }
-
-    /// Pairs (node, node) of which one waits for the other; sums are nodes too.
-    pub fn edge_count(&self) -> usize {
-        self.graph.edge_count()
-    }
-
     /// The adds of a sum, in block order, as access indices.
     pub(crate) fn adds_of(&self, sum: &Sum, adds: &mut Vec<u32>) {
         adds.clear();

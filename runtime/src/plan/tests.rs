@@ -98,7 +98,7 @@ fn edges_are_linear() {
     let text = vec!["+a"; 100].join("|") + "|" + &vec!["r:a | +a"; 100].join("|");
     let calls = block(&text);
     let (resolved, plan) = plan_of(&calls, 1);
-    assert!(plan.edge_count() <= 3 * resolved.access_count());
+    assert!(plan.graph.edge_count() <= 3 * resolved.accesses.len());
 }
 
 type Calls = Vec<Vec<(Vec<u8>, Mode)>>;

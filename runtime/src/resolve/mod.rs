@@ -56,7 +56,7 @@ pub(crate) enum Target {
 
 /// The access sets of a block.
 #[derive(Debug, Default)]
-pub struct Resolved {
+pub(crate) struct Resolved {
     pub(crate) targets: Vec<Target>,
     /// `accesses[starts[i]..starts[i + 1]]` are call i's.
     pub(crate) starts: Vec<u32>,
@@ -76,11 +76,6 @@ impl Resolved {
     #[inline]
     pub(crate) fn range(&self, call: usize) -> std::ops::Range<usize> {
         self.starts[call] as usize..self.starts[call + 1] as usize
-    }
-
-    /// How many (call, key) pairs there are.
-    pub fn access_count(&self) -> usize {
-        self.accesses.len()
     }
 }
 

@@ -9,7 +9,7 @@ pub enum OnMiss {
     /// It runs again at its place and pays a surcharge; its result is the serial one.
     #[default]
     Repair,
-    /// It fails with [`Failure::Undeclared`], and is charged its whole gas limit.
+    /// It fails with [`Failure::Undeclared`](crate::Failure::Undeclared), and is charged its whole gas limit.
     Fail,
 }
 
@@ -24,6 +24,6 @@ pub struct Config {
     pub limits: Limits,
     /// What a miss leads to. Part of a chain's rules.
     pub on_miss: OnMiss,
-    /// Whether [`Runtime::execute`] records a trace. Default off; costs about 100 ns a call.
+    /// Whether [`Runtime::execute`](crate::Runtime::execute) records a trace. Default off; costs about 100 ns a call.
     pub trace: bool,
 }

@@ -171,7 +171,7 @@ impl Runtime {
     }
 
     /// Runs a call on the head's state and drops its changes. Gas is limited by
-    /// [`Limits::call_gas_max`]; the caller is [`Address::ZERO`].
+    /// [`Limits::call_gas_max`](crate::Limits::call_gas_max); the caller is [`Address::ZERO`].
     ///
     /// # Errors
     /// [`ExecuteError::Bug`] only: what a wrong call leads to is in its receipt.
@@ -206,7 +206,7 @@ impl Runtime {
         self.store.get(index, key).map(|value| value.to_vec())
     }
 
-    /// A contract's stored value at one of the last [`Limits::history_max`] heights.
+    /// A contract's stored value at one of the last [`Limits::history_max`](crate::Limits::history_max) heights.
     ///
     /// # Errors
     /// [`StoreError::UnknownHeight`] if that height is not remembered.

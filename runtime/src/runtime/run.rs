@@ -23,7 +23,7 @@ pub struct BlockOutcome {
     pub batch: WriteBatch,
     /// Figures of the run. Not part of the result.
     pub stats: BlockStats,
-    /// The trace, if [`Config::trace`] asks for one. Not part of the result.
+    /// The trace, if [`Config::trace`](crate::Config::trace) asks for one. Not part of the result.
     pub trace: Option<BlockTrace>,
 }
 
