@@ -2,10 +2,13 @@
 //! is the rest of the machine.
 
 use anyhow::{Context, Result};
+use std::time::{Duration, Instant};
 use tollway::{Block, BlockTrace, Receipt, Runtime};
 
-/// How often a block runs for its trace.
-pub(crate) const RUNS: usize = 9;
+/// A block runs at least and at most so often, and between the two for so long.
+const RUNS_MIN: usize = 9;
+const RUNS_MAX: usize = 200;
+const RUNS_TIME: Duration = Duration::from_millis(300);
 
 /// The fastest run, and its receipts. The runtime must record traces; nothing is committed.
 ///
@@ -18,7 +21,11 @@ pub(crate) fn fastest_run(
     // The first run makes instances and is left out.
     let receipts = runtime.execute(block)?.receipts;
     let mut fastest: Option<BlockTrace> = None;
-    for _ in 0..RUNS {
+    let clock = Instant::now();
+    for run in 0..RUNS_MAX {
+        if run >= RUNS_MIN && clock.elapsed() > RUNS_TIME {
+            break;
+        }
         let trace = runtime.execute(block)?.trace.context("the runtime made no trace")?;
         if fastest.as_ref().is_none_or(|fastest| end_ns(&trace) < end_ns(fastest)) {
             fastest = Some(trace);

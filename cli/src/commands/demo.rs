@@ -15,7 +15,8 @@ pub(crate) fn run(args: &DemoArgs) -> Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
     output::print(&format!(
         "An exchange as one WebAssembly contract, at four levels of contention: blocks of {},\n\
-         one after another (the oracle), then by the runtime on one thread and on two, of {}.\n",
+         one after another (the oracle), then by the runtime on one thread and on two.\n\
+         This machine has {}.\n",
         count(size.block_swaps as u64, "swap"),
         count(cores, "core")
     ))?;

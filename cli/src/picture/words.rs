@@ -2,7 +2,6 @@
 
 use super::model::Model;
 use crate::format::{count, duration, factor, fit, short_key};
-use crate::traced::RUNS;
 
 /// The texts at the top.
 pub(crate) struct Words {
@@ -22,7 +21,7 @@ fn title(model: &Model<'_>) -> String {
     let height = model.trace.height;
     let name = fit(model.title, 80);
     let time = duration(model.end_ns);
-    format!("tollway · {name} · block {height} · {time}, the fastest of {RUNS} runs")
+    format!("tollway · {name} · block {height} · {time}, the fastest of many runs")
 }
 
 fn headline(model: &Model<'_>) -> String {
