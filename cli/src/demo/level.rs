@@ -25,9 +25,9 @@ pub(crate) struct Size {
 
 impl Size {
     /// What the demo shows.
-    pub(crate) const FULL: Self = Self { blocks: 5, block_swaps: 10_000, drawn_swaps: 1_000 };
+    pub(crate) const FULL: Self = Self { blocks: 5, block_swaps: 10_000, drawn_swaps: 4_000 };
     /// Enough to see that it works.
-    pub(crate) const QUICK: Self = Self { blocks: 2, block_swaps: 1_000, drawn_swaps: 200 };
+    pub(crate) const QUICK: Self = Self { blocks: 2, block_swaps: 1_000, drawn_swaps: 500 };
 }
 
 /// What came of a level.
