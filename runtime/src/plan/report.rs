@@ -135,8 +135,9 @@ fn base_trace(
         .map(|target| !matches!(target, Target::Method { declared: false, .. }))
         .collect();
     let costs = Costs::new(resolved, plan, costs, &is_declared);
+    let uses = key_uses(resolved, plan);
     let calls = (0..block.calls.len())
-        .map(|call| call_trace(call, block, resolved, plan, registry, &costs))
+        .map(|call| call_trace(call, block, resolved, plan, registry, &costs, &uses))
         .collect();
     let summary = PlanSummary {
         calls: block.calls.len() as u32,
@@ -151,7 +152,7 @@ fn base_trace(
     };
     BlockTrace {
         height: block.height.0,
-        hot_keys: hot_keys(resolved, plan, registry),
+        hot_keys: hot_keys(uses, plan, registry),
         calls,
         plan: summary,
         ..BlockTrace::default()
@@ -165,19 +166,21 @@ fn call_trace(
     plan: &Plan,
     registry: &Registry,
     costs: &Costs<'_>,
+    uses: &[KeyUse],
 ) -> CallTrace {
     let request = &block.calls[call];
     let contract = match &resolved.targets[call] {
         Target::Method { contract, .. } => registry.contract(*contract).code.abi.name.to_string(),
         Target::Refused(_) => String::new(),
     };
-    let mut waits: Vec<(u64, u32, u32)> = Vec::new();
+    // Of several keys that one call hands on, the hotter one is named.
+    let mut waits: Vec<(u64, u32, u32, u32)> = Vec::new();
     for at in resolved.range(call) {
         if resolved.accesses[at].mode != Mode::Add {
             let key = plan.placements[at].key;
             origins(plan.placements[at].source, resolved, plan, &mut |from| {
                 if waits.len() < 4 * WAITS_FOR_MAX {
-                    waits.push((costs.finish(from), from, key));
+                    waits.push((costs.finish(from), from, uses[key as usize].chain, key));
                 }
             });
         }
@@ -185,7 +188,7 @@ fn call_trace(
     waits.sort_unstable_by(|a, b| b.cmp(a));
     waits.dedup_by_key(|wait| wait.1);
     waits.truncate(WAITS_FOR_MAX);
-    let waits_on = waits.first().map(|(_, _, key)| {
+    let waits_on = waits.first().map(|(_, _, _, key)| {
         let key = plan.keys.get(*key);
         key_name(registry, key.contract, &key.key)
     });
@@ -198,7 +201,7 @@ fn call_trace(
         lane: 0,
         start_ns: 0,
         end_ns: 0,
-        waits_for: waits.into_iter().map(|(_, from, _)| from).collect(),
+        waits_for: waits.into_iter().map(|(_, from, ..)| from).collect(),
         waits_on: waits_on.unwrap_or_default(),
         gas: 0,
         outcome: "",
@@ -254,19 +257,22 @@ fn count_edges(resolved: &Resolved, plan: &Plan) -> u64 {
         .sum()
 }
 
-/// The keys that make calls wait, hottest first.
-fn hot_keys(resolved: &Resolved, plan: &Plan, registry: &Registry) -> Vec<HotKey> {
-    #[derive(Clone, Default)]
-    struct Use {
-        readers: u32,
-        writers: u32,
-        adders: u32,
-        waits: u32,
-        version: u32,
-        has_adds: bool,
-        chain: u32,
-    }
-    let mut uses = vec![Use::default(); plan.keys.number_count()];
+/// How the calls of a block use a key.
+#[derive(Clone, Default)]
+struct KeyUse {
+    readers: u32,
+    writers: u32,
+    adders: u32,
+    waits: u32,
+    /// Calls on the longest chain up to the key's latest version.
+    version: u32,
+    has_adds: bool,
+    chain: u32,
+}
+
+/// The use of every key, by its number.
+fn key_uses(resolved: &Resolved, plan: &Plan) -> Vec<KeyUse> {
+    let mut uses = vec![KeyUse::default(); plan.keys.number_count()];
     for (access, placement) in resolved.accesses.iter().zip(&plan.placements) {
         let key = &mut uses[placement.key as usize];
         if access.mode == Mode::Add {
@@ -287,7 +293,12 @@ fn hot_keys(resolved: &Resolved, plan: &Plan, registry: &Registry) -> Vec<HotKey
             key.readers += 1;
         }
     }
-    let mut hot: Vec<(usize, Use)> =
+    uses
+}
+
+/// The keys that make calls wait, hottest first.
+fn hot_keys(uses: Vec<KeyUse>, plan: &Plan, registry: &Registry) -> Vec<HotKey> {
+    let mut hot: Vec<(usize, KeyUse)> =
         uses.into_iter().enumerate().filter(|(_, key)| key.waits > 0).collect();
     hot.sort_by_key(|(number, key)| (std::cmp::Reverse((key.chain, key.waits)), *number));
     hot.truncate(HOT_KEYS_MAX);
