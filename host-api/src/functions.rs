@@ -4,7 +4,8 @@
 //! Every function is an import from module [`HOST_MODULE`]. Pointers and lengths are `u32` offsets
 //! into the caller's memory, whose export is named `memory`. A range that does not lie wholly
 //! inside it, a key longer than [`crate::key::KEY_BYTES_MAX`] or any other misuse stops the call
-//! with a trap, which costs it its whole gas limit.
+//! with a trap, which costs it its whole gas limit. Lengths are charged before ranges are checked,
+//! so a length that the gas left does not cover ends as out of gas.
 
 /// The import module of every host function.
 pub const HOST_MODULE: &str = "tollway";
@@ -82,8 +83,9 @@ macro_rules! for_each_host_function {
             /// Ends the call at once as reverted, with the error that `output` set. Does not return.
             fn revert() = 0 + 0;
             /// Calls `method` of the contract whose address is at `address`, with `gas` at most, or
-            /// all that is left if `gas` is 0. Returns a `CallStatus`; unless it is `Ok`, nothing
-            /// that the callee did remains, and the gas that it used is charged.
+            /// as much as may be given if `gas` is 0: a caller always keeps a 64th of what it has
+            /// left. Returns a `CallStatus`; unless it is `Ok`, nothing that the callee did remains,
+            /// and the gas that it used is charged.
             fn call(address: u32, method: u32, method_len: u32, args: u32, args_len: u32, gas: u64) -> u32 = 500 + 1;
             /// Writes the output of the last `call` (return value or error) to `out` if it fits into
             /// `capacity` bytes, and returns its length either way.
@@ -147,9 +149,7 @@ mod tests {
         for (index, function) in HOST_FUNCTIONS.iter().enumerate() {
             assert!(!function.doc.is_empty(), "{} has no doc", function.name);
             assert!(
-                HOST_FUNCTIONS[..index]
-                    .iter()
-                    .all(|earlier| earlier.name != function.name),
+                HOST_FUNCTIONS[..index].iter().all(|earlier| earlier.name != function.name),
                 "{} stands twice",
                 function.name
             );

@@ -37,9 +37,9 @@ pub fn is_key_type(ty: &Type) -> bool {
         Type::Option(inner) => inner.iter().all(is_key_type),
         Type::Tuple(types) => types.iter().all(is_key_type),
         Type::Struct { fields, .. } => fields.iter().all(|field| is_key_type(&field.ty)),
-        Type::Enum { variants, .. } => variants
-            .iter()
-            .all(|v| v.fields.iter().all(|field| is_key_type(&field.ty))),
+        Type::Enum { variants, .. } => {
+            variants.iter().all(|v| v.fields.iter().all(|field| is_key_type(&field.ty)))
+        }
         _ => true,
     }
 }
@@ -78,11 +78,9 @@ pub fn transcode(ty: &Type, input: &mut &[u8], key: &mut Vec<u8>) -> Result<(), 
         Type::Address => key.extend_from_slice(take(input, 32)?),
         Type::FixedBytes(size) => key.extend_from_slice(take(input, *size as usize)?),
         Type::Bytes | Type::Text => {
-            let length = u32::from_le_bytes(
-                take(input, 4)?
-                    .try_into()
-                    .map_err(|_| DecodeError::Invalid)?,
-            ) as usize;
+            let length =
+                u32::from_le_bytes(take(input, 4)?.try_into().map_err(|_| DecodeError::Invalid)?)
+                    as usize;
             let bytes = take(input, length)?;
             // Longer ones make the key too long in any case; 255 keeps the length in its byte.
             key.push(length.min(255) as u8);
@@ -135,16 +133,10 @@ pub fn transcode(ty: &Type, input: &mut &[u8], key: &mut Vec<u8>) -> Result<(), 
 pub fn restore(ty: &Type, key: &mut &[u8], value: &mut Vec<u8>) -> Result<(), DecodeError> {
     match ty {
         Type::U16 | Type::U32 | Type::U64 | Type::U128 => {
-            push_reversed(
-                take(key, ty.fixed_size().ok_or(DecodeError::Invalid)?)?,
-                value,
-            );
+            push_reversed(take(key, ty.fixed_size().ok_or(DecodeError::Invalid)?)?, value);
         }
         Type::I64 | Type::I128 => {
-            push_reversed(
-                take(key, ty.fixed_size().ok_or(DecodeError::Invalid)?)?,
-                value,
-            );
+            push_reversed(take(key, ty.fixed_size().ok_or(DecodeError::Invalid)?)?, value);
             if let Some(last) = value.last_mut() {
                 *last ^= 0x80;
             }
@@ -169,20 +161,13 @@ pub fn restore(ty: &Type, key: &mut &[u8], value: &mut Vec<u8>) -> Result<(), De
             types.iter().try_for_each(|ty| restore(ty, key, value))?;
         }
         Type::Struct { fields, .. } => {
-            fields
-                .iter()
-                .try_for_each(|field| restore(&field.ty, key, value))?;
+            fields.iter().try_for_each(|field| restore(&field.ty, key, value))?;
         }
         Type::Enum { variants, .. } => {
             let index = take(key, 1)?[0];
             value.push(index);
-            let variant = variants
-                .get(usize::from(index))
-                .ok_or(DecodeError::Invalid)?;
-            variant
-                .fields
-                .iter()
-                .try_for_each(|field| restore(&field.ty, key, value))?;
+            let variant = variants.get(usize::from(index)).ok_or(DecodeError::Invalid)?;
+            variant.fields.iter().try_for_each(|field| restore(&field.ty, key, value))?;
         }
         Type::List(_) => return Err(DecodeError::Invalid),
     }
@@ -219,16 +204,8 @@ mod tests {
     #[test]
     fn integers_sort_as_bytes() {
         check(&Type::U64, &258u64.to_le_bytes(), &[0, 0, 0, 0, 0, 0, 1, 2]);
-        check(
-            &Type::I64,
-            &(-1i64).to_le_bytes(),
-            &[0x7f, 255, 255, 255, 255, 255, 255, 255],
-        );
-        check(
-            &Type::I64,
-            &1i64.to_le_bytes(),
-            &[0x80, 0, 0, 0, 0, 0, 0, 1],
-        );
+        check(&Type::I64, &(-1i64).to_le_bytes(), &[0x7f, 255, 255, 255, 255, 255, 255, 255]);
+        check(&Type::I64, &1i64.to_le_bytes(), &[0x80, 0, 0, 0, 0, 0, 0, 1]);
     }
 
     #[test]

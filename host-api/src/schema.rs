@@ -15,6 +15,10 @@ pub type List<T> = Cow<'static, [T]>;
 /// How deep a [`Type`] may nest. A deeper one is refused at upload.
 pub const TYPE_DEPTH_MAX: usize = 16;
 
+/// How many parts a [`Type`] may have, itself, those inside it and enum variants counted: types are
+/// compared while a block is planned. More are refused at upload.
+pub const TYPE_NODES_MAX: usize = 512;
+
 /// A named part of a struct, an event, or a method's parameters.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Field {
@@ -113,31 +117,36 @@ impl Type {
         }
     }
 
-    /// Whether the type nests no deeper than [`TYPE_DEPTH_MAX`] and its one-type wrappers hold
-    /// exactly one type.
+    /// Whether the type nests no deeper than [`TYPE_DEPTH_MAX`], has no more than
+    /// [`TYPE_NODES_MAX`] parts, and its one-type wrappers hold exactly one type.
     pub fn is_well_formed(&self) -> bool {
-        self.is_well_formed_below(TYPE_DEPTH_MAX)
+        self.is_well_formed_below(TYPE_DEPTH_MAX, &mut { TYPE_NODES_MAX })
     }
 
-    fn is_well_formed_below(&self, depth: usize) -> bool {
-        let Some(below) = depth.checked_sub(1) else {
+    fn is_well_formed_below(&self, depth: usize, nodes: &mut usize) -> bool {
+        let (Some(below), Some(left)) = (depth.checked_sub(1), nodes.checked_sub(1)) else {
             return false;
         };
+        *nodes = left;
         match self {
-            Self::Option(inner) => inner.len() == 1 && inner[0].is_well_formed_below(below),
+            Self::Option(inner) => inner.len() == 1 && inner[0].is_well_formed_below(below, nodes),
             // A list of values without bytes would let a short message stand for 2³² of them.
             Self::List(inner) => {
                 inner.len() == 1
                     && inner[0].fixed_size() != Some(0)
-                    && inner[0].is_well_formed_below(below)
+                    && inner[0].is_well_formed_below(below, nodes)
             }
-            Self::Tuple(types) => types.iter().all(|ty| ty.is_well_formed_below(below)),
-            Self::Struct { fields, .. } => fields.iter().all(|f| f.ty.is_well_formed_below(below)),
+            Self::Tuple(types) => types.iter().all(|ty| ty.is_well_formed_below(below, nodes)),
+            Self::Struct { fields, .. } => {
+                fields.iter().all(|field| field.ty.is_well_formed_below(below, nodes))
+            }
             Self::Enum { variants, .. } => {
+                // A variant without fields counts too: types are compared whole.
+                let Some(left) = nodes.checked_sub(variants.len()) else { return false };
+                *nodes = left;
+                let mut fields = variants.iter().flat_map(|variant| variant.fields.iter());
                 variants.len() <= 256
-                    && variants
-                        .iter()
-                        .all(|v| v.fields.iter().all(|f| f.ty.is_well_formed_below(below)))
+                    && fields.all(|field| field.ty.is_well_formed_below(below, nodes))
             }
             _ => true,
         }

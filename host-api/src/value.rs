@@ -63,21 +63,33 @@ pub enum Value {
 /// # Errors
 /// [`DecodeError::Truncated`] if there are fewer.
 pub fn take<'a>(input: &mut &'a [u8], count: usize) -> Result<&'a [u8], DecodeError> {
-    let (head, tail) = input
-        .split_at_checked(count)
-        .ok_or(DecodeError::Truncated)?;
+    let (head, tail) = input.split_at_checked(count).ok_or(DecodeError::Truncated)?;
     *input = tail;
     Ok(head)
 }
 
 fn take_array<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], DecodeError> {
-    take(input, N)?
-        .try_into()
-        .map_err(|_| DecodeError::Truncated)
+    take(input, N)?.try_into().map_err(|_| DecodeError::Truncated)
 }
 
 fn take_length(input: &mut &[u8]) -> Result<usize, DecodeError> {
     Ok(u32::from_le_bytes(take_array(input)?) as usize)
+}
+
+/// The size of a type of which any bytes are a value.
+fn plain_size(ty: &Type) -> Option<usize> {
+    match ty {
+        Type::U8
+        | Type::U16
+        | Type::U32
+        | Type::U64
+        | Type::U128
+        | Type::I64
+        | Type::I128
+        | Type::Address
+        | Type::FixedBytes(_) => ty.fixed_size(),
+        _ => None,
+    }
 }
 
 /// Takes one value of type `ty` off `input` without building it. Time is linear in the bytes taken.
@@ -107,17 +119,20 @@ pub fn skip(ty: &Type, input: &mut &[u8]) -> Result<(), DecodeError> {
         Type::List(inner) => {
             let ty = inner.first().ok_or(DecodeError::Invalid)?;
             let count = take_length(input)?;
-            (0..count).try_for_each(|_| skip(ty, input))
+            match plain_size(ty) {
+                Some(size) => {
+                    let size = count.checked_mul(size).ok_or(DecodeError::Truncated)?;
+                    take(input, size).map(|_| ())
+                }
+                None => (0..count).try_for_each(|_| skip(ty, input)),
+            }
         }
         Type::Tuple(types) => types.iter().try_for_each(|ty| skip(ty, input)),
         Type::Struct { fields, .. } => fields.iter().try_for_each(|field| skip(&field.ty, input)),
         Type::Enum { variants, .. } => {
             let index = take(input, 1)?[0] as usize;
             let variant = variants.get(index).ok_or(DecodeError::Invalid)?;
-            variant
-                .fields
-                .iter()
-                .try_for_each(|field| skip(&field.ty, input))
+            variant.fields.iter().try_for_each(|field| skip(&field.ty, input))
         }
         Type::U8
         | Type::U16
@@ -138,14 +153,8 @@ pub fn skip(ty: &Type, input: &mut &[u8]) -> Result<(), DecodeError> {
 /// # Errors
 /// [`DecodeError`] says in what way they are not.
 pub fn check_fields(fields: &[Field], mut bytes: &[u8]) -> Result<(), DecodeError> {
-    fields
-        .iter()
-        .try_for_each(|field| skip(&field.ty, &mut bytes))?;
-    if bytes.is_empty() {
-        Ok(())
-    } else {
-        Err(DecodeError::Trailing)
-    }
+    fields.iter().try_for_each(|field| skip(&field.ty, &mut bytes))?;
+    if bytes.is_empty() { Ok(()) } else { Err(DecodeError::Trailing) }
 }
 
 /// Takes one value of type `ty` off `input`.
@@ -183,11 +192,7 @@ pub fn decode(ty: &Type, input: &mut &[u8]) -> Result<Value, DecodeError> {
         Type::Text => {
             let length = take_length(input)?;
             let bytes = take(input, length)?;
-            Value::Text(
-                core::str::from_utf8(bytes)
-                    .map_err(|_| DecodeError::Invalid)?
-                    .into(),
-            )
+            Value::Text(core::str::from_utf8(bytes).map_err(|_| DecodeError::Invalid)?.into())
         }
         Type::Option(inner) => match take(input, 1)?[0] {
             0 => Value::Option(None),
@@ -207,21 +212,14 @@ pub fn decode(ty: &Type, input: &mut &[u8]) -> Result<Value, DecodeError> {
             }
             Value::List(values)
         }
-        Type::Tuple(types) => Value::Tuple(
-            types
-                .iter()
-                .map(|ty| decode(ty, input))
-                .collect::<Result<_, _>>()?,
-        ),
+        Type::Tuple(types) => {
+            Value::Tuple(types.iter().map(|ty| decode(ty, input)).collect::<Result<_, _>>()?)
+        }
         Type::Struct { fields, .. } => Value::Struct(decode_fields(fields, input)?),
         Type::Enum { variants, .. } => {
             let index = take(input, 1)?[0];
             let variant = variants.get(index as usize).ok_or(DecodeError::Invalid)?;
-            Value::Enum(
-                index,
-                variant.name.clone(),
-                decode_fields(&variant.fields, input)?,
-            )
+            Value::Enum(index, variant.name.clone(), decode_fields(&variant.fields, input)?)
         }
     })
 }
@@ -234,10 +232,7 @@ pub fn decode_fields(
     fields: &[Field],
     input: &mut &[u8],
 ) -> Result<Vec<(Text, Value)>, DecodeError> {
-    fields
-        .iter()
-        .map(|field| Ok((field.name.clone(), decode(&field.ty, input)?)))
-        .collect()
+    fields.iter().map(|field| Ok((field.name.clone(), decode(&field.ty, input)?))).collect()
 }
 
 impl fmt::Display for Value {
@@ -259,11 +254,7 @@ impl fmt::Display for Value {
             Self::Struct(fields) => write_fields(f, fields),
             Self::Enum(_, name, fields) => {
                 f.write_str(name)?;
-                if fields.is_empty() {
-                    Ok(())
-                } else {
-                    write_fields(f, fields)
-                }
+                if fields.is_empty() { Ok(()) } else { write_fields(f, fields) }
             }
         }
     }

@@ -30,12 +30,7 @@ fn writes_of_shard(plan: &Plan, lanes: &LanesOutcome, shard: usize) -> Vec<Write
         let last = plan.keys.last_version(number);
         let value = value_in(&lanes.cells, plan, last, number);
         if last != PARENT && value != key.base.as_ref() {
-            writes.push(Write {
-                contract: key.contract,
-                key: key.key.clone(),
-                value: value.cloned(),
-                slot: key.slot,
-            });
+            writes.push(Write::new(key.slot, key.contract, &key.key, value.cloned()));
         }
     }
     writes
@@ -53,19 +48,12 @@ pub(crate) fn batch_of_overlay(
     let mut writes: Vec<Write> = keys
         .filter_map(|(number, key)| {
             let value = planned[number as usize].take();
-            (value != key.base).then(|| Write {
-                contract: key.contract,
-                key: key.key.clone(),
-                value,
-                slot: key.slot,
-            })
+            (value != key.base).then(|| Write::new(key.slot, key.contract, &key.key, value))
         })
         .collect();
-    writes.extend(others.into_iter().map(|((contract, key), value)| Write {
-        contract,
-        key: Bytes::new(&key),
-        value,
-        slot: None,
-    }));
+    let others = others.into_iter();
+    writes.extend(
+        others.map(|((contract, key), value)| Write::new(None, contract, &Bytes::new(&key), value)),
+    );
     WriteBatch { height, parent_version, parts: vec![writes] }
 }

@@ -1,5 +1,7 @@
 //! Every bound on what guests and blocks may ask for, in one place.
 
+use crate::receipt::Failure;
+
 /// The most of everything, with the reason for each default.
 ///
 /// Limits are part of the rules of a chain: two nodes with different limits may disagree.
@@ -71,6 +73,14 @@ pub struct Limits {
     pub instances_max: usize,
     /// Heights whose states can still be read. Default 16.
     pub history_max: usize,
+}
+
+impl Limits {
+    /// Why arguments are too long, if they are.
+    pub(crate) fn arguments_failure(&self, args: &[u8]) -> Option<Failure> {
+        let (size, limit) = (args.len() as u64, self.args_bytes_max as u64);
+        (size > limit).then_some(Failure::ArgumentsTooLarge { size, limit })
+    }
 }
 
 impl Default for Limits {

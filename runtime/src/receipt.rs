@@ -120,7 +120,8 @@ pub enum Failure {
     /// An amount added to a counter left the range of `u128`, or the key holds no counter.
     #[error("adding to a counter of contract {contract} left its range")]
     AddOverflow {
-        /// The contract whose storage holds the counter.
+        /// The contract that was running when it was found: the one called, if that was at the
+        /// end of the call.
         contract: Address,
     },
     /// The call touched a key outside its access set, and the host does not repair misses.

@@ -130,7 +130,7 @@ impl Walk<'_> {
             return receipt;
         }
         let added = |at: usize| match self.lanes.cells[at].get() {
-            Some(Cell::Added(amount)) => *amount,
+            Some(Cell::Added(amount)) => amount.map(u128::from_le_bytes),
             _ => None,
         };
         let fits = self.accesses(call).all(|(at, _, key)| {
@@ -146,7 +146,8 @@ impl Walk<'_> {
             match self.lanes.cells[at].get() {
                 Some(Cell::Value(value)) => overlay.set_planned(key, value.clone()),
                 Some(Cell::Added(Some(amount))) => {
-                    let sum = add_to(overlay.planned(key), *amount).map(Bytes::from_amount);
+                    let amount = u128::from_le_bytes(*amount);
+                    let sum = add_to(overlay.planned(key), amount).map(Bytes::from_amount);
                     overlay.set_planned(key, sum);
                 }
                 Some(Cell::Added(None)) | None => {}
@@ -166,7 +167,7 @@ impl Walk<'_> {
         mut ctx: Box<CallContext>,
         overlay: Box<Overlay>,
     ) -> (Box<CallContext>, Option<Box<Overlay>>, Result<Receipt, &'static str>) {
-        let Target::Method { contract, method, .. } = self.resolved.targets[index] else {
+        let Target::Method { contract, method, steps, .. } = self.resolved.targets[index] else {
             return (ctx, Some(overlay), Err("a refused call was to be repaired"));
         };
         ctx.clear();
@@ -192,6 +193,7 @@ impl Walk<'_> {
             contract,
             method: method as usize,
             args: &request.args,
+            resolve_steps: steps,
             gas_limit: request.gas_limit,
         };
         let (mut ctx, end) = call::run(ctx, task);

@@ -21,6 +21,14 @@ pub const MISS_GAS: u64 = 2_000;
 /// the call touches it or not.
 pub const DECLARED_KEY_GAS: u64 = 100;
 
+/// Gas for every step that it takes to find the access set of a top-level call: a template, each
+/// of its key parts or arguments, an element of a loop, and every [`BYTES_PER_STEP`] that are
+/// passed over to come to a value.
+pub const RESOLVE_STEP_GAS: u64 = 20;
+
+/// Bytes of arguments and immutables that may be passed over in one step.
+pub const BYTES_PER_STEP: usize = 64;
+
 /// Gas for every page of memory that a contract starts with, whenever it is called: all of it is
 /// rewound afterwards.
 pub const PAGE_GAS: u64 = 500;
@@ -30,9 +38,10 @@ pub const PAGE_GAS: u64 = 500;
 pub const GROWN_GAS: u64 = 50_000;
 
 /// What a top-level call pays before it runs.
-pub fn intrinsic_gas(args_bytes: usize, declared_keys: usize) -> Gas {
+pub fn intrinsic_gas(args_bytes: usize, resolve_steps: u32, declared_keys: usize) -> Gas {
     let arguments = ARGUMENT_GAS_BYTE * args_bytes as u64;
-    Gas(CALL_GAS_BASE + arguments + DECLARED_KEY_GAS * declared_keys as u64)
+    let resolve = RESOLVE_STEP_GAS * u64::from(resolve_steps);
+    Gas(CALL_GAS_BASE + arguments + resolve + DECLARED_KEY_GAS * declared_keys as u64)
 }
 
 /// What a call that never ran is charged: the base, as far as its limit goes.

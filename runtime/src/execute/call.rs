@@ -82,6 +82,8 @@ pub(crate) struct Task<'a> {
     pub(crate) contract: ContractIndex,
     pub(crate) method: usize,
     pub(crate) args: &'a [u8],
+    /// The steps that it took to find its keys.
+    pub(crate) resolve_steps: u32,
     pub(crate) gas_limit: Gas,
 }
 
@@ -417,7 +419,7 @@ pub(crate) fn run(mut ctx: Box<CallContext>, task: Task<'_>) -> (Box<CallContext
     ctx.misses = 0;
     ctx.journal.clear();
     ctx.events.clear();
-    let intrinsic = intrinsic_gas(task.args.len(), ctx.declared);
+    let intrinsic = intrinsic_gas(task.args.len(), task.resolve_steps, ctx.declared);
     let Some(fuel) = task.gas_limit.0.checked_sub(intrinsic.0) else {
         let receipt = Receipt::failed(Failure::OutOfGas, task.gas_limit, 0);
         return (ctx, RunEnd::Done(receipt));

@@ -32,6 +32,10 @@ impl HostState {
     }
 }
 
+/// A contract that calls another keeps one part in so many of its gas, so that it can go on after
+/// a callee that trapped and lost all it got (after Ethereum's EIP-150).
+pub(crate) const CALLER_KEEPS: u64 = 64;
+
 /// Runs one frame: a clean instance, the method, and what became of it.
 pub(crate) fn run_frame(
     mut ctx: Box<CallContext>,
@@ -527,7 +531,8 @@ fn call_contract(
     gas: u64,
 ) -> Result<CallStatus> {
     let fuel = caller.get_fuel()?;
-    let most = fuel.saturating_sub(1);
+    let left = fuel.saturating_sub(1);
+    let most = left - left / CALLER_KEEPS;
     let allowance = if gas == 0 { most } else { gas.min(most) };
     let ctx = caller.data_mut().ctx.take().ok_or_else(missing_context)?;
     let (ctx, end) = run_frame(ctx, frame, method, allowance);

@@ -42,8 +42,9 @@ use tollway_host_api::Mode;
 pub(crate) enum Cell {
     /// The key's value after the call, or after a sum.
     Value(Option<Bytes>),
-    /// What the call added, if it did.
-    Added(Option<u128>),
+    /// What the call added, if it did: an amount, little-endian. As bytes, because the alignment of
+    /// an integer would make every cell half as large again.
+    Added(Option<[u8; 16]>),
 }
 
 /// What became of a call in the lanes.
@@ -279,7 +280,7 @@ impl Lanes<'_> {
 
     fn run_call(&self, mut ctx: Box<CallContext>, call: u32) -> Box<CallContext> {
         let index = call as usize;
-        let Target::Method { contract, method, .. } = self.resolved.targets[index] else {
+        let Target::Method { contract, method, steps, .. } = self.resolved.targets[index] else {
             let _ = self.bug.set("a refused call was made ready");
             return ctx;
         };
@@ -302,6 +303,7 @@ impl Lanes<'_> {
             contract,
             method: method as usize,
             args: &request.args,
+            resolve_steps: steps,
             gas_limit: request.gas_limit,
         };
         let (mut ctx, end) = call::run(ctx, task);
@@ -322,7 +324,7 @@ impl Lanes<'_> {
             };
             let version = match (touched.mode, change) {
                 (Mode::Read, _) => continue,
-                (Mode::Add, Change::Added(amount)) => Cell::Added(Some(amount)),
+                (Mode::Add, Change::Added(amount)) => Cell::Added(Some(amount.to_le_bytes())),
                 (Mode::Add, _) => Cell::Added(None),
                 (Mode::Write, Change::Written(value)) => Cell::Value(value),
                 (Mode::Write, _) => Cell::Value(touched.input.take()),
@@ -348,7 +350,7 @@ impl Lanes<'_> {
         self.plan.adds_of(sum, adds);
         for add in &*adds {
             if let Some(Cell::Added(Some(amount))) = self.cells[*add as usize].get() {
-                match add_to(value.as_ref(), *amount) {
+                match add_to(value.as_ref(), u128::from_le_bytes(*amount)) {
                     Some(total) => value = Some(Bytes::from_amount(total)),
                     None => self.overflowed.store(true, Ordering::Relaxed),
                 }

@@ -5,6 +5,7 @@
 
 use super::{Contract, World};
 use crate::block::Call;
+use crate::engine::gas::BYTES_PER_STEP;
 use crate::resolve::STEPS_PER_KEY;
 use crate::store::digest::storage_key;
 use std::collections::BTreeMap;
@@ -48,15 +49,18 @@ struct Evaluation<'a> {
     steps: usize,
 }
 
-/// The access set of a call to `method`.
+/// The access set of a call to `method`, and the steps that it took to find it.
 pub(super) fn access_set(
     world: &World,
     call: &Call,
     method: &Method,
-) -> Result<AccessSet, Unresolved> {
-    let params = decode_all(&method.params, &call.args).map_err(Unresolved::BadArguments)?;
+) -> (Result<AccessSet, Unresolved>, u32) {
+    let params = match decode_all(&method.params, &call.args) {
+        Ok(params) => params,
+        Err(error) => return (Err(Unresolved::BadArguments(error)), 0),
+    };
     if !method.declared {
-        return Err(Unresolved::Undeclared);
+        return (Err(Unresolved::Undeclared), 0);
     }
     let scope = Scope {
         address: call.contract,
@@ -66,8 +70,8 @@ pub(super) fn access_set(
         depth: 1,
     };
     let mut evaluation = Evaluation { world, found: BTreeMap::new(), found_count: 0, steps: 0 };
-    evaluation.templates(&method.access, &scope, &[])?;
-    Ok(evaluation.found)
+    let result = evaluation.templates(&method.access, &scope, &[]);
+    (result.map(|()| evaluation.found), evaluation.steps as u32)
 }
 
 fn decode_all<'a>(fields: &'a [Field], mut bytes: &[u8]) -> Result<Vec<Known<'a>>, DecodeError> {
@@ -79,12 +83,23 @@ fn decode_all<'a>(fields: &'a [Field], mut bytes: &[u8]) -> Result<Vec<Known<'a>
 }
 
 impl<'a> Evaluation<'a> {
-    fn step(&mut self) -> Result<(), Unresolved> {
-        self.steps += 1;
+    fn take_steps(&mut self, steps: usize) -> Result<(), Unresolved> {
+        self.steps += steps;
         if self.steps > self.world.limits.access_keys_max * STEPS_PER_KEY {
             return Err(Unresolved::TooManyKeys);
         }
         Ok(())
+    }
+
+    fn evaluate(
+        &mut self,
+        expr: &'a Expr,
+        scope: &Scope<'a>,
+        elements: &[Known<'a>],
+    ) -> Result<Known<'a>, Unresolved> {
+        let (known, passed) = evaluate(expr, scope, elements)?;
+        self.take_steps(passed)?;
+        Ok(known)
     }
 
     fn templates(
@@ -112,11 +127,11 @@ impl<'a> Evaluation<'a> {
         scope: &Scope<'a>,
         elements: &[Known<'a>],
     ) -> Result<(), Unresolved> {
-        self.step()?;
+        self.take_steps(1 + parts.len())?;
         let storage = &scope.contract.code.abi.storage[usize::from(field)];
         let mut key = vec![field];
         for (part, ty) in parts.iter().zip(storage.key.iter()) {
-            append_part(evaluate(part, scope, elements)?, ty, &mut key)?;
+            append_part(self.evaluate(part, scope, elements)?, ty, &mut key)?;
         }
         // No contract can touch a key that is too long.
         if key.len() <= KEY_BYTES_MAX {
@@ -137,14 +152,17 @@ impl<'a> Evaluation<'a> {
         scope: &Scope<'a>,
         elements: &[Known<'a>],
     ) -> Result<(), Unresolved> {
-        let Known::Value(Type::List(types), Value::List(values)) = evaluate(list, scope, elements)?
+        let Known::Value(Type::List(types), Value::List(values)) =
+            self.evaluate(list, scope, elements)?
         else {
             return Err(Unresolved::Undeclared);
         };
         for value in values {
-            self.step()?;
+            self.take_steps(1)?;
+            let passed = size(&value, &types[0]) / BYTES_PER_STEP;
             let inside = [elements, &[Known::Value(&types[0], value)]].concat();
             self.templates(body, scope, &inside)?;
+            self.take_steps(passed)?;
         }
         Ok(())
     }
@@ -157,8 +175,8 @@ impl<'a> Evaluation<'a> {
         scope: &Scope<'a>,
         elements: &[Known<'a>],
     ) -> Result<(), Unresolved> {
-        self.step()?;
-        let address = match evaluate(contract, scope, elements)? {
+        self.take_steps(1 + args.len())?;
+        let address = match self.evaluate(contract, scope, elements)? {
             Known::Value(_, Value::Address(address)) => address,
             Known::Bytes(bytes) => Address(bytes.try_into().map_err(|_| Unresolved::Undeclared)?),
             _ => return Err(Unresolved::Undeclared),
@@ -174,7 +192,7 @@ impl<'a> Evaluation<'a> {
         }
         let mut params = Vec::new();
         for (arg, param) in args.iter().zip(method.params.iter()) {
-            let known = evaluate(arg, scope, elements)?;
+            let known = self.evaluate(arg, scope, elements)?;
             match known {
                 Known::Value(ty, _) if *ty != param.ty => return Err(Unresolved::Undeclared),
                 known => params.push(known),
@@ -185,14 +203,16 @@ impl<'a> Evaluation<'a> {
     }
 }
 
+/// The value of an expression, and the steps for the bytes that stand before it.
 fn evaluate<'a>(
     expr: &'a Expr,
     scope: &Scope<'a>,
     elements: &[Known<'a>],
-) -> Result<Known<'a>, Unresolved> {
+) -> Result<(Known<'a>, usize), Unresolved> {
+    let simple = |known| Ok((known, 0));
     match expr {
-        Expr::Caller => Ok(Known::Value(&Type::Address, Value::Address(scope.caller))),
-        Expr::This => Ok(Known::Value(&Type::Address, Value::Address(scope.address))),
+        Expr::Caller => simple(Known::Value(&Type::Address, Value::Address(scope.caller))),
+        Expr::This => simple(Known::Value(&Type::Address, Value::Address(scope.address))),
         Expr::Arg { param, path } => follow(scope.params[usize::from(*param)].clone(), path),
         Expr::Element { depth, path } => {
             let innermost = elements.len() - 1;
@@ -202,31 +222,67 @@ fn evaluate<'a>(
             let Contract { code, immutables } = scope.contract;
             let values = decode_all(&code.abi.immutables, immutables);
             let values = values.map_err(|_| Unresolved::Undeclared)?;
-            follow(values[usize::from(*index)].clone(), path)
+            let index = usize::from(*index);
+            let before: usize = values[..index].iter().map(known_size).sum();
+            let (known, passed) = follow(values[index].clone(), path)?;
+            Ok((known, passed + before / BYTES_PER_STEP))
         }
-        Expr::Integer(number) => Ok(Known::Integer(*number)),
-        Expr::Bytes(bytes) => Ok(Known::Bytes(bytes)),
-        Expr::Unknown => Ok(Known::Nothing),
+        Expr::Integer(number) => simple(Known::Integer(*number)),
+        Expr::Bytes(bytes) => simple(Known::Bytes(bytes)),
+        Expr::Unknown => simple(Known::Nothing),
     }
 }
 
-fn follow<'a>(known: Known<'a>, path: &[Text]) -> Result<Known<'a>, Unresolved> {
-    let Some((step, rest)) = path.split_first() else { return Ok(known) };
-    let inner = match known {
+fn follow<'a>(known: Known<'a>, path: &[Text]) -> Result<(Known<'a>, usize), Unresolved> {
+    let Some((step, rest)) = path.split_first() else { return Ok((known, 0)) };
+    let parts: Vec<(String, &Type, Value)> = match known {
         Known::Value(Type::Struct { fields, .. }, Value::Struct(values)) => {
-            let mut parts = fields.iter().zip(values);
-            parts
-                .find(|(field, _)| field.name == *step)
-                .map(|(field, (_, value))| (&field.ty, value))
+            let parts = fields.iter().zip(values);
+            parts.map(|(field, (name, value))| (name.to_string(), &field.ty, value)).collect()
         }
         Known::Value(Type::Tuple(types), Value::Tuple(values)) => {
-            let mut parts = types.iter().zip(values).enumerate();
-            parts.find(|(index, _)| index.to_string() == *step).map(|(_, part)| part)
+            let parts = types.iter().zip(values).enumerate();
+            parts.map(|(index, (ty, value))| (index.to_string(), ty, value)).collect()
         }
-        _ => None,
+        _ => return Err(Unresolved::Undeclared),
     };
-    let (ty, value) = inner.ok_or(Unresolved::Undeclared)?;
-    follow(Known::Value(ty, value), rest)
+    let position = parts.iter().position(|(name, ..)| name == step);
+    let position = position.ok_or(Unresolved::Undeclared)?;
+    let before: usize = parts[..position].iter().map(|(_, ty, value)| size(value, ty)).sum();
+    let (_, ty, value) = parts[position].clone();
+    let (known, passed) = follow(Known::Value(ty, value), rest)?;
+    Ok((known, passed + before / BYTES_PER_STEP))
+}
+
+fn known_size(known: &Known<'_>) -> usize {
+    match known {
+        Known::Value(ty, value) => size(value, ty),
+        Known::Integer(_) | Known::Bytes(_) | Known::Nothing => 0,
+    }
+}
+
+/// How many bytes a value has in arguments.
+fn size(value: &Value, ty: &Type) -> usize {
+    let fields_size = |values: &[(Text, Value)], fields: &[Field]| -> usize {
+        values.iter().zip(fields).map(|((_, value), field)| size(value, &field.ty)).sum()
+    };
+    match (value, ty) {
+        (Value::Bytes(bytes), Type::Bytes) => 4 + bytes.len(),
+        (Value::Text(text), _) => 4 + text.len(),
+        (Value::Option(None), _) => 1,
+        (Value::Option(Some(value)), Type::Option(types)) => 1 + size(value, &types[0]),
+        (Value::List(values), Type::List(types)) => {
+            4 + values.iter().map(|value| size(value, &types[0])).sum::<usize>()
+        }
+        (Value::Tuple(values), Type::Tuple(types)) => {
+            values.iter().zip(types.iter()).map(|(value, ty)| size(value, ty)).sum()
+        }
+        (Value::Struct(values), Type::Struct { fields, .. }) => fields_size(values, fields),
+        (Value::Enum(index, _, values), Type::Enum { variants, .. }) => {
+            1 + fields_size(values, &variants[usize::from(*index)].fields)
+        }
+        _ => ty.fixed_size().unwrap_or(0),
+    }
 }
 
 fn append_part(known: Known<'_>, ty: &Type, key: &mut Vec<u8>) -> Result<(), Unresolved> {

@@ -528,7 +528,9 @@ fn call_contract(
     gas: u64,
 ) -> Result<(CallStatus, Option<Outcome>, Vec<u8>)> {
     let left = gas_left(host)?;
-    let allowance = if gas == 0 { left } else { gas.min(left) };
+    // A caller keeps a 64th, to go on after a callee that lost all that it got.
+    let most = left - left / 64;
+    let allowance = if gas == 0 { most } else { gas.min(most) };
     let this = top(host);
     let frame = Frame {
         contract: target,

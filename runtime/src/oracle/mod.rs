@@ -122,7 +122,7 @@ impl Oracle {
             let failure = Failure::BadGasLimit { gas_limit, limit: most };
             return Receipt::failed(failure, Gas(0), 0);
         }
-        let (method, access_set) = match self.admit(call) {
+        let (method, access_set, steps) = match self.admit(call) {
             Ok(admitted) => admitted,
             // To find out that there are too many took as much work as there may be.
             Err(failure @ Failure::TooManyKeys { .. }) => {
@@ -130,7 +130,7 @@ impl Oracle {
             }
             Err(failure) => return Receipt::failed(failure, refused_gas(call.gas_limit), 0),
         };
-        let intrinsic = intrinsic_gas(call.args.len(), access_set.len());
+        let intrinsic = intrinsic_gas(call.args.len(), steps, access_set.len());
         let Some(allowance) = gas_limit.checked_sub(intrinsic.0) else {
             return Receipt::failed(Failure::OutOfGas, call.gas_limit, 0);
         };
@@ -181,8 +181,9 @@ impl Oracle {
         receipt
     }
 
-    /// Checks what can be checked before a call runs, and finds its access set.
-    fn admit(&self, call: &Call) -> Result<(Method, declared::AccessSet), Failure> {
+    /// Checks what can be checked before a call runs, and finds its access set and the steps that
+    /// this takes.
+    fn admit(&self, call: &Call) -> Result<(Method, declared::AccessSet, u32), Failure> {
         let (world, limits) = (&self.world, &self.world.limits);
         if call.args.len() > limits.args_bytes_max {
             let (size, limit) = (call.args.len() as u64, limits.args_bytes_max as u64);
@@ -196,9 +197,10 @@ impl Oracle {
             let (contract, method) = (call.contract, first_bytes(&call.method, 64));
             return Err(Failure::UnknownMethod { contract, method });
         };
-        match declared::access_set(world, call, method) {
-            Ok(access_set) => Ok((method.clone(), access_set)),
-            Err(Unresolved::Undeclared) => Ok((method.clone(), BTreeMap::new())),
+        let (access_set, steps) = declared::access_set(world, call, method);
+        match access_set {
+            Ok(access_set) => Ok((method.clone(), access_set, steps)),
+            Err(Unresolved::Undeclared) => Ok((method.clone(), BTreeMap::new(), steps)),
             Err(Unresolved::TooManyKeys) => {
                 Err(Failure::TooManyKeys { limit: limits.access_keys_max as u32 })
             }

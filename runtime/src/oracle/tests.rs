@@ -287,7 +287,7 @@ fn resolved(runtime: &Runtime, call: &Call) -> Result<Vec<(Vec<u8>, Mode)>, Stri
 
 fn declared(oracle: &Oracle, call: &Call) -> Result<Vec<(Vec<u8>, Mode)>, String> {
     let method = oracle.world.contracts[&call.contract].code.abi.method(&call.method);
-    match declared::access_set(&oracle.world, call, method.expect("it is there")) {
+    match declared::access_set(&oracle.world, call, method.expect("it is there")).0 {
         Ok(keys) => Ok(keys.into_iter().collect()),
         Err(Unresolved::Undeclared) => Err("undeclared".into()),
         Err(_) => {

@@ -4,15 +4,17 @@
 //! the key bytes that come out.
 
 use crate::bytes::Bytes;
+use crate::engine::gas::BYTES_PER_STEP;
 use crate::limits::Limits;
 use crate::registry::{ContractIndex, Registry};
 use tollway_host_api::key::{KEY_BYTES_MAX, transcode};
 use tollway_host_api::value::{DecodeError, skip, take};
 use tollway_host_api::{AccessTemplate, Address, Expr, Mode, Text, Type};
 
-/// A call may take this many steps for each key that it may declare; a step is a key, an element
-/// of a loop, or a call that a template makes. Loops without keys are bounded by it.
-pub const STEPS_PER_KEY: usize = 4;
+/// A call may take this many steps for each key that it may declare. A step is a template, each of
+/// its key parts or arguments, an element of a loop, or [`BYTES_PER_STEP`] passed over. All work
+/// is bounded by it, and paid for by it.
+pub const STEPS_PER_KEY: usize = 8;
 
 /// Why a call has no access set.
 #[derive(Debug)]
@@ -103,12 +105,32 @@ impl<'r> Evaluator<'r> {
         self.templates(&method.access, &scope, &mut Vec::new())
     }
 
-    fn step(&mut self) -> Result<(), Unresolved> {
-        self.steps += 1;
+    /// The steps that the call resolved last took.
+    pub(super) fn steps(&self) -> u32 {
+        self.steps as u32
+    }
+
+    fn take_steps(&mut self, steps: usize) -> Result<(), Unresolved> {
+        self.steps += steps;
         if self.steps > self.limits.access_keys_max * STEPS_PER_KEY {
             return Err(Unresolved::TooManyKeys);
         }
         Ok(())
+    }
+
+    fn evaluate<'a>(
+        &mut self,
+        expr: &'a Expr,
+        scope: &Scope<'a>,
+        elements: &[Value<'a>],
+    ) -> Result<Value<'a>, Unresolved>
+    where
+        'r: 'a,
+    {
+        let mut passed = 0;
+        let value = evaluate(expr, self.registry, scope, elements, &mut passed)?;
+        self.take_steps(passed)?;
+        Ok(value)
     }
 
     fn templates<'a>(
@@ -147,13 +169,13 @@ impl<'r> Evaluator<'r> {
     where
         'r: 'a,
     {
-        self.step()?;
+        self.take_steps(1 + parts.len())?;
         let registry: &'a Registry = self.registry;
         let storage = &registry.contract(scope.contract).code.abi.storage[usize::from(field)];
         self.scratch.clear();
         self.scratch.push(field);
         for (part, ty) in parts.iter().zip(storage.key.iter()) {
-            let value = evaluate(part, registry, scope, elements)?;
+            let value = self.evaluate(part, scope, elements)?;
             append_key_part(value, ty, &mut self.scratch)?;
         }
         // No contract can touch a key that is too long, so it conflicts with nothing.
@@ -176,8 +198,7 @@ impl<'r> Evaluator<'r> {
     where
         'r: 'a,
     {
-        let Value::Typed(Type::List(inner), mut rest) =
-            evaluate(list, self.registry, scope, elements)?
+        let Value::Typed(Type::List(inner), mut rest) = self.evaluate(list, scope, elements)?
         else {
             return Err(Unresolved::Undeclared);
         };
@@ -185,12 +206,14 @@ impl<'r> Evaluator<'r> {
         let count = take(&mut rest, 4).map_err(Unresolved::BadArguments)?;
         let count = count.try_into().map(u32::from_le_bytes).unwrap_or(0);
         for _ in 0..count {
-            self.step()?;
+            self.take_steps(1)?;
             elements.push(Value::Typed(ty, rest));
             let result = self.templates(body, scope, elements);
             elements.pop();
             result?;
+            let before = rest.len();
             skip(ty, &mut rest).map_err(Unresolved::BadArguments)?;
+            self.take_steps((before - rest.len()) / BYTES_PER_STEP)?;
         }
         Ok(())
     }
@@ -206,9 +229,9 @@ impl<'r> Evaluator<'r> {
     where
         'r: 'a,
     {
-        self.step()?;
+        self.take_steps(1 + args.len())?;
         let registry: &'a Registry = self.registry;
-        let address = match evaluate(contract, registry, scope, elements)? {
+        let address = match self.evaluate(contract, scope, elements)? {
             // Typed bytes may go on after the value; a constant is the value.
             Value::Typed(Type::Address, bytes) => bytes.first_chunk::<32>(),
             Value::Raw(bytes) => <&[u8; 32]>::try_from(bytes).ok(),
@@ -231,7 +254,7 @@ impl<'r> Evaluator<'r> {
         let params = args
             .iter()
             .zip(method.params.iter())
-            .map(|(arg, param)| match evaluate(arg, registry, scope, elements)? {
+            .map(|(arg, param)| match self.evaluate(arg, scope, elements)? {
                 Value::Typed(ty, _) if *ty != param.ty => Err(Unresolved::Undeclared),
                 value => Ok(value),
             })
@@ -244,11 +267,13 @@ impl<'r> Evaluator<'r> {
     }
 }
 
+/// The value of an expression. Adds to `passed` the steps for the bytes that were passed over.
 fn evaluate<'a>(
     expr: &'a Expr,
     registry: &'a Registry,
     scope: &Scope<'a>,
     elements: &[Value<'a>],
+    passed: &mut usize,
 ) -> Result<Value<'a>, Unresolved> {
     let contract = registry.contract(scope.contract);
     Ok(match expr {
@@ -256,19 +281,18 @@ fn evaluate<'a>(
         Expr::This => Value::Typed(&Type::Address, &contract.address.0),
         Expr::Arg { param, path } => {
             let value = scope.params.get(usize::from(*param)).ok_or(Unresolved::Undeclared)?;
-            follow(*value, path)?
+            follow(*value, path, passed)?
         }
         Expr::Element { depth, path } => {
             let index = elements.len().checked_sub(usize::from(*depth) + 1);
-            follow(elements[index.ok_or(Unresolved::Undeclared)?], path)?
+            follow(elements[index.ok_or(Unresolved::Undeclared)?], path, passed)?
         }
         Expr::Immutable { index, path } => {
             let mut rest = &contract.immutables[..];
             let fields = &contract.code.abi.immutables;
-            for field in &fields[..usize::from(*index)] {
-                skip(&field.ty, &mut rest).map_err(|_| Unresolved::Undeclared)?;
-            }
-            follow(Value::Typed(&fields[usize::from(*index)].ty, rest), path)?
+            let index = usize::from(*index);
+            *passed += pass_over(fields[..index].iter().map(|field| &field.ty), &mut rest)?;
+            follow(Value::Typed(&fields[index].ty, rest), path, passed)?
         }
         Expr::Integer(number) => Value::Integer(*number),
         Expr::Bytes(bytes) => Value::Raw(bytes),
@@ -277,7 +301,11 @@ fn evaluate<'a>(
 }
 
 /// Follows a path of field names and tuple indices into a value.
-fn follow<'a>(mut value: Value<'a>, path: &[Text]) -> Result<Value<'a>, Unresolved> {
+fn follow<'a>(
+    mut value: Value<'a>,
+    path: &[Text],
+    passed: &mut usize,
+) -> Result<Value<'a>, Unresolved> {
     for name in path {
         let Value::Typed(ty, mut rest) = value else {
             return Err(Unresolved::Undeclared);
@@ -286,13 +314,13 @@ fn follow<'a>(mut value: Value<'a>, path: &[Text]) -> Result<Value<'a>, Unresolv
             Type::Struct { fields, .. } => {
                 let index = fields.iter().position(|field| field.name == *name);
                 let index = index.ok_or(Unresolved::Undeclared)?;
-                skip_all(fields[..index].iter().map(|field| &field.ty), &mut rest)?;
+                *passed += pass_over(fields[..index].iter().map(|field| &field.ty), &mut rest)?;
                 &fields[index].ty
             }
             Type::Tuple(types) => {
                 let index = name.parse::<usize>().ok().filter(|index| *index < types.len());
                 let index = index.ok_or(Unresolved::Undeclared)?;
-                skip_all(types[..index].iter(), &mut rest)?;
+                *passed += pass_over(types[..index].iter(), &mut rest)?;
                 &types[index]
             }
             _ => return Err(Unresolved::Undeclared),
@@ -302,11 +330,14 @@ fn follow<'a>(mut value: Value<'a>, path: &[Text]) -> Result<Value<'a>, Unresolv
     Ok(value)
 }
 
-fn skip_all<'a>(
+/// Takes the values of these types off `rest`. Returns how many steps that was.
+fn pass_over<'a>(
     mut types: impl Iterator<Item = &'a Type>,
     rest: &mut &[u8],
-) -> Result<(), Unresolved> {
-    types.try_for_each(|ty| skip(ty, rest)).map_err(|_| Unresolved::Undeclared)
+) -> Result<usize, Unresolved> {
+    let before = rest.len();
+    types.try_for_each(|ty| skip(ty, rest)).map_err(|_| Unresolved::Undeclared)?;
+    Ok((before - rest.len()) / BYTES_PER_STEP)
 }
 
 /// Appends a value to a key, as a part of type `ty`.

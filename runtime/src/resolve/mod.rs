@@ -49,6 +49,8 @@ pub(crate) enum Target {
         method: u32,
         /// Whether its access set is known.
         declared: bool,
+        /// The steps that it took to find out; see [`STEPS_PER_KEY`].
+        steps: u32,
     },
     /// It cannot; this is its receipt.
     Refused(Box<Receipt>),
@@ -204,9 +206,8 @@ fn resolve_call(
         return Err(Receipt::failed(failure, Gas(0), 0));
     }
     let refuse = |failure| Receipt::failed(failure, refused_gas(call.gas_limit), 0);
-    if call.args.len() > limits.args_bytes_max {
-        let (size, limit) = (call.args.len() as u64, limits.args_bytes_max as u64);
-        return Err(refuse(Failure::ArgumentsTooLarge { size, limit }));
+    if let Some(failure) = limits.arguments_failure(&call.args) {
+        return Err(refuse(failure));
     }
     let Some(contract) = registry.find(&call.contract) else {
         return Err(refuse(Failure::UnknownContract { contract: call.contract }));
@@ -229,7 +230,7 @@ fn resolve_call(
             return Err(refuse(bad_arguments(&call.method, error)));
         }
     };
-    Ok(Target::Method { contract, method: method as u32, declared })
+    Ok(Target::Method { contract, method: method as u32, declared, steps: evaluator.steps() })
 }
 
 pub(crate) fn bad_arguments(method: &str, error: DecodeError) -> Failure {
@@ -268,7 +269,12 @@ impl Resolved {
                 resolved.key_bytes.extend_from_slice(key);
             }
             resolved.starts.push(resolved.accesses.len() as u32);
-            resolved.targets.push(Target::Method { contract: 0, method: 0, declared: true });
+            resolved.targets.push(Target::Method {
+                contract: 0,
+                method: 0,
+                declared: true,
+                steps: 0,
+            });
         }
         resolved
     }

@@ -109,6 +109,12 @@ fn desk_abi() -> Abi {
                 )],
             )],
         ),
+        // What stands before the byte that is used is passed over for every element.
+        declared(
+            "far",
+            &[bytes(), Type::Tuple(list([bytes(), Type::U8]))],
+            &[each(arg(0, &[]), &[key(Mode::Write, GRID, &[element(0, &[]), arg(1, &["1"])])])],
+        ),
         declared(
             "idle",
             &[bytes()],
@@ -446,9 +452,15 @@ fn nested_loops_are_bounded() {
     desks.limits.access_keys_max = 20;
     desks.check(0, "grid", &grid(4, 5), "w0:030102");
     desks.check(0, "grid", &grid(3, 7), &too_many(20));
-    // Steps, not keys: 8 elements, of which each goes over 8 more, each with a call.
+    // Steps, not keys: 16 elements, of which each goes over 16 more, each with a call.
     desks.check(0, "idle", &vec![0u8; 5], "");
-    desks.check(0, "idle", &vec![0u8; 8], &too_many(20));
+    desks.check(0, "idle", &vec![0u8; 16], &too_many(20));
+    // Bytes passed over, too: a step for each 64.
+    let far = |turns: usize, pad: usize| (vec![3u8; turns], (vec![0u8; pad], 9u8));
+    desks.check(0, "far", &far(5, 60), "w0:030309");
+    desks.check(0, "far", &far(5, 1_600), "w0:030309");
+    desks.check(0, "far", &far(5, 2_600), &too_many(20));
+    desks.check(0, "far", &far(1, 60_000), &too_many(20));
     // Sub-calls that double at each level.
     desks.check(0, "fork", &desks.desks[1], &too_many(20));
 }

@@ -8,7 +8,7 @@ use crate::engine::validate::{UploadError, prepare};
 use crate::execute::call::{self, Change, Outside, RunEnd, Task};
 use crate::execute::overlay::Overlay;
 use crate::plan::keys::KeyIndex;
-use crate::receipt::Receipt;
+use crate::receipt::{Failure, Receipt};
 use crate::registry::{Contract, ContractIndex, Registry};
 use crate::resolve::bad_arguments;
 use crate::store::{Write, WriteBatch};
@@ -126,14 +126,29 @@ impl Runtime {
             contract: contract.to_owned(),
             receipt: Box::new(receipt),
         };
+        let most = self.config.limits.call_gas_max;
+        if gas_limit.0 == 0 || gas_limit.0 > most {
+            let failure = Failure::BadGasLimit { gas_limit: gas_limit.0, limit: most };
+            return Err(failed(Receipt::failed(failure, Gas(0), 0)));
+        }
+        if let Some(failure) = self.config.limits.arguments_failure(args) {
+            return Err(failed(Receipt::failed(failure, refused_gas(gas_limit), 0)));
+        }
         let declaration = &self.registry.contract(index).code.abi.methods[method];
         if let Err(error) = check_fields(&declaration.params, args) {
             let receipt =
                 Receipt::failed(bad_arguments(INIT_METHOD, error), refused_gas(gas_limit), 0);
             return Err(failed(receipt));
         }
-        let task =
-            Task { call_index: 0, caller: creator, contract: index, method, args, gas_limit };
+        let task = Task {
+            call_index: 0,
+            caller: creator,
+            contract: index,
+            method,
+            args,
+            resolve_steps: 0,
+            gas_limit,
+        };
         let (receipt, writes) = self.run_alone(task).map_err(InstantiateError::Bug)?;
         if !receipt.is_success() {
             return Err(failed(receipt));
@@ -170,12 +185,9 @@ impl Runtime {
                 .1
                 .iter_mut()
                 .filter_map(|touched| match std::mem::replace(&mut touched.change, Change::None) {
-                    Change::Written(value) => Some(Write {
-                        contract: touched.contract,
-                        key: touched.key.clone(),
-                        value,
-                        slot: None,
-                    }),
+                    Change::Written(value) => {
+                        Some(Write::new(None, touched.contract, &touched.key, value))
+                    }
                     Change::None | Change::Added(_) => None,
                 })
                 .collect();

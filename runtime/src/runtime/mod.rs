@@ -183,6 +183,9 @@ impl Runtime {
     ) -> Result<Receipt, ExecuteError> {
         let gas_limit = Gas(self.config.limits.call_gas_max);
         let refuse = |failure| Ok(Receipt::failed(failure, refused_gas(gas_limit), 0));
+        if let Some(failure) = self.config.limits.arguments_failure(args) {
+            return refuse(failure);
+        }
         let Some(index) = self.registry.find(&contract) else {
             return refuse(Failure::UnknownContract { contract });
         };
@@ -195,7 +198,15 @@ impl Runtime {
             return refuse(bad_arguments(method, error));
         }
         let caller = Address::ZERO;
-        let task = Task { call_index: 0, caller, contract: index, method: number, args, gas_limit };
+        let task = Task {
+            call_index: 0,
+            caller,
+            contract: index,
+            method: number,
+            args,
+            resolve_steps: 0,
+            gas_limit,
+        };
         let (receipt, _) = self.run_alone(task).map_err(ExecuteError::Bug)?;
         Ok(receipt)
     }

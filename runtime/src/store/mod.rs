@@ -93,12 +93,40 @@ impl WriteBatch {
 /// One key's new value.
 #[derive(Debug)]
 pub(crate) struct Write {
-    pub(crate) contract: ContractIndex,
-    pub(crate) key: Bytes,
+    pub(crate) place: Place,
     /// `None` removes the key.
     pub(crate) value: Option<Bytes>,
-    /// The key's slot, where it is known to have one.
-    pub(crate) slot: Option<SlotIndex>,
+}
+
+/// Which key a write is for. Small, because a block has tens of thousands, and the last heights'
+/// are kept.
+#[derive(Debug)]
+pub(crate) enum Place {
+    Slot(SlotIndex),
+    Key(Box<(ContractIndex, Bytes)>),
+}
+
+impl Write {
+    /// A write to a key, and to its slot if that is known.
+    pub(crate) fn new(
+        slot: Option<SlotIndex>,
+        contract: ContractIndex,
+        key: &Bytes,
+        value: Option<Bytes>,
+    ) -> Self {
+        let place = match slot {
+            Some(slot) => Place::Slot(slot),
+            None => Place::Key(Box::new((contract, key.clone()))),
+        };
+        Self { place, value }
+    }
+
+    fn slot(&self) -> Option<SlotIndex> {
+        match self.place {
+            Place::Slot(slot) => Some(slot),
+            Place::Key(_) => None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -132,7 +160,7 @@ impl Undo {
                 for (at, write) in writes.iter().enumerate() {
                     // The first write of a slot knows its oldest value: a later one was made
                     // between blocks.
-                    if let Some(slot) = write.slot {
+                    if let Some(slot) = write.slot() {
                         by_slot.entry(slot).or_insert((part, at));
                     }
                 }
@@ -254,9 +282,7 @@ impl MemoryStore {
         let mut parts = batch.parts;
         for write in parts.iter_mut().flatten() {
             self.apply(write);
-            if write.slot.is_some_and(|slot| self.value(slot).is_none()) {
-                emptied.extend(write.slot);
-            }
+            emptied.extend(write.slot().filter(|slot| self.value(*slot).is_none()));
         }
         let version = self.version;
         if batch.height > self.head {
@@ -277,17 +303,18 @@ impl MemoryStore {
 
     /// Applies a write; it then knows its slot, and holds the value before.
     fn apply(&mut self, write: &mut Write) {
-        let slot = write.slot.or_else(|| {
-            let hash = self.hash(write.contract, &write.key);
-            self.find(hash, write.contract, &write.key)
-        });
+        let slot = match &write.place {
+            Place::Slot(slot) => Some(*slot),
+            Place::Key(named) => self.find(self.hash(named.0, &named.1), named.0, &named.1),
+        };
         if let Some(index) = slot {
             let slot = &mut self.slots[index as usize];
             std::mem::swap(&mut slot.value, &mut write.value);
             slot.version = self.version;
-            write.slot = Some(index);
-        } else if let Some(value) = write.value.take() {
-            write.slot = Some(self.insert(write.contract, write.key.clone(), value));
+            write.place = Place::Slot(index);
+        } else if let (Place::Key(named), Some(value)) = (&write.place, write.value.take()) {
+            let (contract, key) = (named.0, named.1.clone());
+            write.place = Place::Slot(self.insert(contract, key, value));
         }
     }
 
@@ -351,12 +378,7 @@ mod tests {
     fn batch(store: &MemoryStore, height: u64, writes: &[(u64, Option<u64>)]) -> WriteBatch {
         let writes = writes
             .iter()
-            .map(|(number, value)| Write {
-                contract: 0,
-                key: key(*number),
-                value: value.map(key),
-                slot: None,
-            })
+            .map(|(number, value)| Write::new(None, 0, &key(*number), value.map(key)))
             .collect();
         WriteBatch { height: Height(height), parent_version: store.version(), parts: vec![writes] }
     }

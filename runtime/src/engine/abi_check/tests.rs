@@ -204,6 +204,8 @@ fn types() {
     };
     with_return(variants(256), "accepted");
     with_return(variants(257), "method pay: type is not well formed");
+    with_return(Type::Tuple(list(vec![Type::U8; 511])), "accepted");
+    with_return(Type::Tuple(list(vec![Type::U8; 512])), "method pay: type is not well formed");
     check_changed(
         |abi| abi.storage.to_mut()[0].value = Type::U64,
         "storage field balances: a counter's value is u128",
