@@ -6,10 +6,23 @@ use std::process::Command;
 
 /// Runs the demo with these arguments.
 pub(crate) fn demo(args: &[String]) -> Result<(), String> {
-    let mut line =
-        vec!["run", "--release", "--package", "tollway-cli", "--bin", "tollway", "--", "demo"];
+    build_programs()?;
+    let mut line = vec!["demo"];
     line.extend(args.iter().map(String::as_str));
-    cargo(&line)
+    built("tollway", &line)
+}
+
+/// Builds the command and the examples, with the features that the tests have: built by
+/// themselves they would have others, and the engine would be compiled again for each.
+fn build_programs() -> Result<(), String> {
+    cargo(&["build", "--release", "--workspace", "--bins", "--examples"])
+}
+
+/// Runs a program that [`build_programs`] built: it lies beside this one.
+fn built(program: &str, args: &[&str]) -> Result<(), String> {
+    let here = std::env::current_exe().map_err(|error| format!("cannot find xtask: {error}"))?;
+    let path = here.with_file_name(program);
+    run(Command::new(&path).args(args), &format!("{} {}", path.display(), args.join(" ")))
 }
 
 /// Runs every test, documentation examples included, and the embedder's example.
@@ -19,7 +32,8 @@ pub(crate) fn test(args: &[String]) -> Result<(), String> {
     cargo(&line)?;
     // With a filter, the one who typed it wants those tests only.
     if args.is_empty() {
-        cargo(&["run", "--release", "--package", "tollway", "--example", "host_chain"])?;
+        build_programs()?;
+        built("examples/host_chain", &[])?;
     }
     Ok(())
 }
@@ -31,17 +45,8 @@ pub(crate) fn ci() -> Result<(), String> {
 
 /// Builds the sample contracts and writes them where other tools find them.
 pub(crate) fn contracts() -> Result<(), String> {
-    cargo(&[
-        "run",
-        "--release",
-        "--package",
-        "tollway-cli",
-        "--bin",
-        "tollway",
-        "--",
-        "samples",
-        "out/contracts",
-    ])
+    build_programs()?;
+    built("tollway", &["samples", "out/contracts"])
 }
 
 fn cargo(args: &[&str]) -> Result<(), String> {
