@@ -26,7 +26,7 @@ use crate::registry::ContractIndex;
 use crate::resolve::{Access, Resolved, Target};
 use crate::runtime::OnMiss;
 use crate::store::MemoryStore;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tollway_host_api::{Address, Mode};
 
 /// What repair leaves.
@@ -45,7 +45,7 @@ pub(crate) fn is_needed(resolved: &Resolved, lanes: &LanesOutcome) -> bool {
             .targets
             .iter()
             .any(|target| matches!(target, Target::Method { declared: false, .. }))
-        || lanes.results.iter().any(|result| matches!(result, Some(LaneResult::Missed)))
+        || lanes.results.iter().any(|result| matches!(result.get(), Some(LaneResult::Missed)))
 }
 
 struct Walk<'b> {
@@ -83,8 +83,8 @@ pub(crate) fn repair(
     let mut overlay = Box::new(Overlay::new(Arc::clone(store), Arc::clone(&plan.keys)));
     let mut receipts = Vec::with_capacity(results.len());
     let mut repaired = Vec::new();
-    for (index, result) in results.iter_mut().enumerate() {
-        let kept = match (&resolved.targets[index], result.take()) {
+    for (index, result) in results.drain(..).map(OnceLock::into_inner).enumerate() {
+        let kept = match (&resolved.targets[index], result) {
             (Target::Refused(receipt), _) => Some((**receipt).clone()),
             (_, Some(LaneResult::Done(receipt))) if !walk.is_stale(index, &overlay) => {
                 Some(walk.keep(index, receipt, &mut overlay))

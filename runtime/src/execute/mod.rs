@@ -32,6 +32,7 @@ use call::{CallContext, Change, Outside, RunEnd, Task, add_to};
 use crossbeam_deque::{Steal, Stealer, Worker as Queue};
 use crossbeam_utils::Backoff;
 use parking_lot::Mutex;
+use rayon::prelude::*;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -69,8 +70,8 @@ pub(crate) struct Span {
 /// What the lanes leave.
 #[derive(Debug)]
 pub(crate) struct LanesOutcome {
-    /// `None` for calls that do not run in lanes: refused or undeclared ones.
-    pub(crate) results: Vec<Option<LaneResult>>,
+    /// Empty for calls that do not run in lanes: refused or undeclared ones.
+    pub(crate) results: Vec<OnceLock<LaneResult>>,
     pub(crate) cells: Vec<OnceLock<Cell>>,
     /// Whether a sum met an add that did not fit.
     pub(crate) overflowed: bool,
@@ -123,13 +124,12 @@ pub(crate) fn run_lanes(
         .map(|call| call as u32)
         .collect();
     let calls = (0..resolved.targets.len()).filter(runs).count();
-    let empty = || std::iter::repeat_with(OnceLock::new);
     let lanes = Lanes {
         block,
         resolved,
         plan,
-        cells: empty().take(plan.placements.len() + plan.sums.len()).collect(),
-        results: std::iter::repeat_with(OnceLock::new).take(resolved.targets.len()).collect(),
+        cells: empty(plan.placements.len() + plan.sums.len()),
+        results: empty(resolved.targets.len()),
         waits: plan.graph.waits.iter().map(|count| AtomicU32::new(*count)).collect(),
         roots,
         next_root: AtomicUsize::new(0),
@@ -138,7 +138,7 @@ pub(crate) fn run_lanes(
         bug: OnceLock::new(),
         stealers: queues.iter().map(Queue::stealer).collect(),
         spans: match clock {
-            Some(_) => std::iter::repeat_with(OnceLock::new).take(resolved.targets.len()).collect(),
+            Some(_) => empty(resolved.targets.len()),
             None => Vec::new(),
         },
         clock,
@@ -160,12 +160,21 @@ pub(crate) fn run_lanes(
         return Err(bug);
     }
     Ok(LanesOutcome {
-        results: lanes.results.into_iter().map(OnceLock::into_inner).collect(),
+        results: lanes.results,
         cells: lanes.cells,
         overflowed: lanes.overflowed.into_inner(),
         spans: lanes.spans,
     })
 }
+
+/// So many cells to be set once. Made by all threads: a block's are megabytes.
+fn empty<T: Send>(count: usize) -> Vec<OnceLock<T>> {
+    let cells = (0..count).into_par_iter().with_min_len(EMPTY_AT_ONCE);
+    cells.map(|_| OnceLock::new()).collect()
+}
+
+/// Fewer cells than this are not worth another thread.
+const EMPTY_AT_ONCE: usize = 4_096;
 
 /// Stops the other workers if this one panics: they would wait for its calls for ever.
 struct Alarm<'l>(&'l OnceLock<&'static str>);

@@ -161,7 +161,7 @@ impl Runtime {
             .results
             .into_iter()
             .zip(&resolved.targets)
-            .map(|(result, target)| match (result, target) {
+            .map(|(result, target)| match (result.into_inner(), target) {
                 (Some(LaneResult::Done(receipt)), _) => Ok(receipt),
                 (None, Target::Refused(receipt)) => Ok((**receipt).clone()),
                 _ => Err("a call was left out"),
