@@ -167,7 +167,12 @@ impl Runtime {
         let store = Arc::get_mut(&mut self.store)
             // Contexts give their share back before `execute` and `query` return.
             .expect("nobody else holds the store between blocks");
-        store.commit(batch)
+        let forgotten = store.commit(batch)?;
+        if self.workers.len() > 1 {
+            // Beside whatever the chain does next.
+            self.pool.spawn(move || drop(forgotten));
+        }
+        Ok(self.head())
     }
 
     /// Runs a call on the head's state and drops its changes. Gas is limited by

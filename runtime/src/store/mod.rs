@@ -178,6 +178,12 @@ static STORES: AtomicU64 = AtomicU64::new(0);
 /// A store has room for 2⁴⁰ versions of its own: 30,000 years of a block a second.
 const STORE_COMMITS_BITS: u32 = 40;
 
+/// What a commit made the store forget: megabytes, which any thread may let go of.
+#[derive(Debug)]
+pub(crate) struct Forgotten {
+    _undos: Vec<Undo>,
+}
+
 /// State in memory.
 #[derive(Debug)]
 pub(crate) struct MemoryStore {
@@ -267,7 +273,7 @@ impl MemoryStore {
 
     /// Applies a batch. A batch for the head's own height is a change between blocks: the height's
     /// final state then includes it.
-    pub(crate) fn commit(&mut self, batch: WriteBatch) -> Result<Height, StoreError> {
+    pub(crate) fn commit(&mut self, batch: WriteBatch) -> Result<Forgotten, StoreError> {
         let follows = batch.height.0 == self.head.0.wrapping_add(1)
             || batch.height == self.head
             || self.history.is_empty() && batch.height > self.head;
@@ -278,7 +284,7 @@ impl MemoryStore {
             return Err(StoreError::Full { limit: KEYS_MAX });
         }
         self.version += 1;
-        let mut emptied = Vec::new();
+        let (mut emptied, mut forgotten) = (Vec::new(), Vec::new());
         let mut parts = batch.parts;
         for write in parts.iter_mut().flatten() {
             self.apply(write);
@@ -290,7 +296,7 @@ impl MemoryStore {
             let (height, by_slot) = (batch.height, OnceLock::new());
             self.history.push_back(Undo { height, version, before: parts, emptied, by_slot });
             while self.history.len() > self.history_max {
-                self.forget_oldest();
+                forgotten.extend(self.forget_oldest());
             }
         } else if let Some(undo) = self.history.back_mut() {
             undo.version = version;
@@ -298,7 +304,7 @@ impl MemoryStore {
             undo.emptied.extend(emptied);
             undo.by_slot = OnceLock::new();
         }
-        Ok(self.head)
+        Ok(Forgotten { _undos: forgotten })
     }
 
     /// Applies a write; it then knows its slot, and holds the value before.
@@ -340,11 +346,10 @@ impl MemoryStore {
     }
 
     /// Forgets the oldest height, and frees the slots that nothing remembers any more.
-    fn forget_oldest(&mut self) {
-        let Some(undo) = self.history.pop_front() else {
-            return;
-        };
-        for index in undo.emptied {
+    fn forget_oldest(&mut self) -> Option<Undo> {
+        let undo = self.history.pop_front()?;
+        for index in &undo.emptied {
+            let index = *index;
             let slot = &mut self.slots[index as usize];
             if slot.value.is_some() || slot.version > undo.version || slot.version == FREED {
                 continue;
@@ -356,6 +361,7 @@ impl MemoryStore {
             }
             self.free.push(index);
         }
+        Some(undo)
     }
 
     /// All entries, in no order.
