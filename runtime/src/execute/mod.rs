@@ -133,7 +133,7 @@ pub(crate) fn run_lanes(
         waits: plan.graph.waits.iter().map(|count| AtomicU32::new(*count)).collect(),
         roots,
         next_root: AtomicUsize::new(0),
-        unfinished: AtomicUsize::new(calls + plan.sums.len()),
+        unfinished: AtomicUsize::new(calls + plan.sums.iter().filter(|sum| !sum.is_final).count()),
         overflowed: AtomicBool::new(false),
         bug: OnceLock::new(),
         stealers: queues.iter().map(Queue::stealer).collect(),
@@ -159,6 +159,10 @@ pub(crate) fn run_lanes(
     if let Some(bug) = lanes.bug.get() {
         return Err(bug);
     }
+    let sums = plan.sums.par_iter().enumerate().with_min_len(CELLS_AT_ONCE);
+    sums.filter(|(_, sum)| sum.is_final).for_each_init(Vec::new, |adds, (number, sum)| {
+        lanes.add_up(sum, number, adds);
+    });
     Ok(LanesOutcome {
         results: lanes.results,
         cells: lanes.cells,
@@ -169,12 +173,12 @@ pub(crate) fn run_lanes(
 
 /// So many cells to be set once. Made by all threads: a block's are megabytes.
 fn empty<T: Send>(count: usize) -> Vec<OnceLock<T>> {
-    let cells = (0..count).into_par_iter().with_min_len(EMPTY_AT_ONCE);
+    let cells = (0..count).into_par_iter().with_min_len(CELLS_AT_ONCE);
     cells.map(|_| OnceLock::new()).collect()
 }
 
 /// Fewer cells than this are not worth another thread.
-const EMPTY_AT_ONCE: usize = 4_096;
+const CELLS_AT_ONCE: usize = 4_096;
 
 /// Stops the other workers if this one panics: they would wait for its calls for ever.
 struct Alarm<'l>(&'l OnceLock<&'static str>);

@@ -1,4 +1,5 @@
-//! The conflict graph: an edge where a value flows. Nodes are the block's calls, then its sums.
+//! The conflict graph: an edge where a value flows. Nodes are the block's calls, then its sums;
+//! sums that no call reads have no edges.
 
 use crate::plan::{CellIndex, PARENT, Placement, Sum};
 use crate::resolve::Resolved;
@@ -82,7 +83,7 @@ fn for_each_edge(
             edge(node_of(placement.source), access.call);
         }
     }
-    for (number, sum) in sums.iter().enumerate() {
+    for (number, sum) in sums.iter().enumerate().filter(|(_, sum)| !sum.is_final) {
         let node = call_count + number as u32;
         if sum.prior != PARENT {
             edge(node_of(sum.prior), node);

@@ -174,7 +174,7 @@ fn place_shard(
         let source = match access.mode {
             Mode::Add => std::mem::replace(&mut planned.open_add, index as u32),
             Mode::Read | Mode::Write => {
-                close_sum(planned, key, &mut shard.sums);
+                close_sum(planned, key, false, &mut shard.sums);
                 let source = planned.last;
                 if access.mode == Mode::Write {
                     planned.last = index as CellIndex;
@@ -185,7 +185,7 @@ fn place_shard(
         cells[index].store(pack(key, source), Ordering::Relaxed);
     }
     for (number, planned) in shard.keys.iter_mut().enumerate() {
-        close_sum(planned, number as u32, &mut shard.sums);
+        close_sum(planned, number as u32, true, &mut shard.sums);
     }
     shard.fetch(store);
     shard
@@ -232,9 +232,10 @@ impl Shard {
 }
 
 /// Puts a sum on top of a key's version if adds came since.
-fn close_sum(planned: &mut PlannedKey, key: u32, sums: &mut Vec<Sum>) {
+fn close_sum(planned: &mut PlannedKey, key: u32, is_final: bool, sums: &mut Vec<Sum>) {
     if planned.open_add != PARENT {
-        sums.push(Sum { key, prior: planned.last, last_add: planned.open_add });
+        let (prior, last_add) = (planned.last, planned.open_add);
+        sums.push(Sum { key, prior, last_add, is_final });
         planned.last = SHARD_SUM | (sums.len() - 1) as u32;
         planned.open_add = PARENT;
     }

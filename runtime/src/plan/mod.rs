@@ -59,6 +59,8 @@ pub(crate) struct Sum {
     pub(crate) prior: CellIndex,
     /// The last of the adds; the others follow by [`Placement::source`].
     pub(crate) last_add: u32,
+    /// Whether no call reads it: it is the key's last version, and is computed after the lanes.
+    pub(crate) is_final: bool,
 }
 
 /// The plan of a block.

@@ -130,8 +130,14 @@ fn join(
     if declared > limit {
         return Err(BlockTooLarge { declared, limit });
     }
-    let mut all = Resolved { starts: vec![0], ..Resolved::default() };
-    all.accesses.reserve(declared);
+    let bytes: usize = chunks.iter().map(|chunk| chunk.key_bytes.len()).sum();
+    let mut chunks = chunks.into_iter();
+    // The first one stays where it is.
+    let Some(mut all) = chunks.next() else {
+        return Ok(Resolved { starts: vec![0], ..Resolved::default() });
+    };
+    all.accesses.reserve_exact(declared - all.accesses.len());
+    all.key_bytes.reserve_exact(bytes - all.key_bytes.len());
     for chunk in chunks {
         let (access_base, byte_base) = (all.accesses.len() as u32, all.key_bytes.len() as u32);
         all.targets.extend(chunk.targets);
