@@ -88,7 +88,14 @@ fn plain_size(ty: &Type) -> Option<usize> {
         | Type::I128
         | Type::Address
         | Type::FixedBytes(_) => ty.fixed_size(),
-        _ => None,
+        Type::Bool
+        | Type::Text
+        | Type::Bytes
+        | Type::Option(_)
+        | Type::List(_)
+        | Type::Tuple(_)
+        | Type::Struct { .. }
+        | Type::Enum { .. } => None,
     }
 }
 
@@ -134,17 +141,7 @@ pub fn skip(ty: &Type, input: &mut &[u8]) -> Result<(), DecodeError> {
             let variant = variants.get(index).ok_or(DecodeError::Invalid)?;
             variant.fields.iter().try_for_each(|field| skip(&field.ty, input))
         }
-        Type::U8
-        | Type::U16
-        | Type::U32
-        | Type::U64
-        | Type::U128
-        | Type::I64
-        | Type::I128
-        | Type::Address
-        | Type::FixedBytes(_) => {
-            take(input, ty.fixed_size().ok_or(DecodeError::Invalid)?).map(|_| ())
-        }
+        _ => take(input, plain_size(ty).ok_or(DecodeError::Invalid)?).map(|_| ()),
     }
 }
 

@@ -187,15 +187,7 @@ impl Walk<'_> {
             }
         };
         let request = &self.block.calls[index];
-        let task = Task {
-            call_index: index as u32,
-            caller: request.caller,
-            contract,
-            method: method as usize,
-            args: &request.args,
-            resolve_steps: steps,
-            gas_limit: request.gas_limit,
-        };
+        let task = Task::new(request, index as u32, contract, method, steps);
         let (mut ctx, end) = call::run(ctx, task);
         let outside = std::mem::replace(&mut ctx.outside, Outside::GiveUp);
         let overlay = match outside {

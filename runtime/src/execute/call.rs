@@ -26,7 +26,7 @@
 //! 6. A trap costs all gas of the frame that it stops; a caller may survive it, with what it kept
 //!    back for itself.
 
-use crate::block::{Gas, Height};
+use crate::block::{Call, Gas, Height};
 use crate::bytes::Bytes;
 use crate::engine::gas::{MISS_GAS, intrinsic_gas};
 use crate::execute::overlay::Overlay;
@@ -85,6 +85,21 @@ pub(crate) struct Task<'a> {
     /// The steps that it took to find its keys.
     pub(crate) resolve_steps: u32,
     pub(crate) gas_limit: Gas,
+}
+
+impl<'a> Task<'a> {
+    /// A call of a block, with what resolve found out about it.
+    pub(crate) fn new(
+        request: &'a Call,
+        call_index: u32,
+        contract: ContractIndex,
+        method: u32,
+        resolve_steps: u32,
+    ) -> Self {
+        let (caller, gas_limit) = (request.caller, request.gas_limit);
+        let (method, args) = (method as usize, &request.args[..]);
+        Self { call_index, caller, contract, method, args, resolve_steps, gas_limit }
+    }
 }
 
 /// How a run ended for the runtime; the call's own end is in its receipt.

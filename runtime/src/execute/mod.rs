@@ -310,15 +310,7 @@ impl Lanes<'_> {
             ctx.declare(access.contract, self.resolved.key(access), access.mode, input);
         }
         let request = &self.block.calls[index];
-        let task = Task {
-            call_index: call,
-            caller: request.caller,
-            contract,
-            method: method as usize,
-            args: &request.args,
-            resolve_steps: steps,
-            gas_limit: request.gas_limit,
-        };
+        let task = Task::new(request, call, contract, method, steps);
         let (mut ctx, end) = call::run(ctx, task);
         let result = match end {
             RunEnd::Done(receipt) => LaneResult::Done(receipt),
