@@ -21,6 +21,7 @@ pub mod schema;
 pub mod status;
 pub mod template;
 pub mod value;
+pub mod window;
 
 pub use abi::{Abi, Event, Method, Mutability, StorageField};
 pub use address::Address;
