@@ -33,7 +33,7 @@
 //! # Ok(())
 //! # }
 //! ```
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 // What goes in and comes out.
 mod block;

@@ -5,52 +5,56 @@
 //!                                 └──── grew, or the engine failed: retired
 //! ```
 //!
-//! The reset clears all of memory and copies the non-zero runs of the image back (`zero` in the
-//! design), and restores every mutable global. Nothing else can change: [`super::validate`]
-//! refuses modules that could mutate tables or drop segments.
+//! The reset copies the image back over the pages that were ever written ([`super::pages`]), or
+//! over all of memory where the system can't tell, and restores every mutable global. Nothing else
+//! can change: [`super::validate`] refuses modules that could mutate tables or drop segments.
 //!
 //! Invariant: whatever a call did, the next one on this instance sees memory and globals as after
 //! instantiation (`tests/isolation.rs`).
 
 use crate::engine::code::Code;
+use crate::engine::pages::Pages;
+use std::ops::Range;
 use std::sync::Arc;
 use wasmtime::{Global, InstancePre, Memory, Result, Store, TypedFunc, Val};
 
-/// The memory of a module right after instantiation: its size, and what is not zero in it.
+/// How the memory of an instance is rewound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reset {
+    /// Pages that were ever written are copied back.
+    HotPages,
+    /// All of memory is.
+    Whole,
+}
+
+/// The memory of a module right after instantiation.
 #[derive(Debug)]
 pub(crate) struct MemoryImage {
     size: usize,
-    runs: Vec<(usize, Vec<u8>)>,
+    /// Blocks of [`BLOCK_BYTES`]; `None` where all is zero.
+    blocks: Vec<Option<Box<[u8]>>>,
 }
 
-/// A run of zeros shorter than this is kept inside a run of data: two copies cost more than one.
-const ZERO_RUN_MIN: usize = 64;
+/// Divides every system's pages, and Wasm's.
+const BLOCK_BYTES: usize = 4_096;
 
 impl MemoryImage {
     fn of(memory: &[u8]) -> Self {
-        let mut runs: Vec<(usize, Vec<u8>)> = Vec::new();
-        let mut at = 0;
-        while let Some(start) = memory[at..].iter().position(|byte| *byte != 0).map(|o| at + o) {
-            let mut end = start;
-            let mut zeros = 0;
-            while end + zeros < memory.len() && zeros < ZERO_RUN_MIN {
-                if memory[end + zeros] == 0 {
-                    zeros += 1;
-                } else {
-                    end += zeros + 1;
-                    zeros = 0;
-                }
-            }
-            runs.push((start, memory[start..end].to_vec()));
-            at = end;
-        }
-        Self { size: memory.len(), runs }
+        let blocks = memory.chunks(BLOCK_BYTES);
+        let blocks =
+            blocks.map(|block| block.iter().any(|byte| *byte != 0).then(|| block.into())).collect();
+        Self { size: memory.len(), blocks }
     }
 
-    fn restore(&self, memory: &mut [u8]) {
-        memory.fill(0);
-        for (start, bytes) in &self.runs {
-            memory[*start..start + bytes.len()].copy_from_slice(bytes);
+    /// Restores a range that starts and ends between blocks.
+    #[inline]
+    fn restore(&self, memory: &mut [u8], range: Range<usize>) {
+        let blocks = &self.blocks[range.start / BLOCK_BYTES..range.end.div_ceil(BLOCK_BYTES)];
+        for (block, memory) in blocks.iter().zip(memory[range].chunks_mut(BLOCK_BYTES)) {
+            match block {
+                Some(bytes) => memory.copy_from_slice(bytes),
+                None => memory.fill(0),
+            }
         }
     }
 }
@@ -64,6 +68,8 @@ pub(crate) struct LiveInstance<T: 'static> {
     globals: Vec<(Global, Val)>,
     depth: Option<Global>,
     image: Arc<MemoryImage>,
+    /// Which pages were written, if the system tells.
+    pages: Option<Pages>,
 }
 
 impl<T: 'static> LiveInstance<T> {
@@ -73,6 +79,7 @@ impl<T: 'static> LiveInstance<T> {
         pre: &InstancePre<T>,
         data: impl FnOnce(Memory) -> T,
         placeholder: T,
+        reset: Reset,
     ) -> Result<Self> {
         let mut store = Store::new(pre.module().engine(), placeholder);
         // Instantiation runs no code of the module: there is no start function.
@@ -99,7 +106,11 @@ impl<T: 'static> LiveInstance<T> {
         };
         let image =
             Arc::clone(code.image.get_or_init(|| Arc::new(MemoryImage::of(memory.data(&store)))));
-        Ok(Self { store, code: Arc::clone(code), memory, methods, globals, depth, image })
+        let pages = match reset {
+            Reset::HotPages => Pages::protect(&mut store, memory),
+            Reset::Whole => None,
+        };
+        Ok(Self { store, code: Arc::clone(code), memory, methods, globals, depth, image, pages })
     }
 
     /// Runs a method with so much fuel. The instance must be clean.
@@ -135,7 +146,12 @@ impl<T: 'static> LiveInstance<T> {
         if memory.len() != self.image.size {
             return false;
         }
-        self.image.restore(memory);
+        match &mut self.pages {
+            Some(pages) => {
+                pages.hot().iter().for_each(|range| self.image.restore(memory, range.clone()));
+            }
+            None => self.image.restore(memory, 0..memory.len()),
+        }
         self.globals.iter().all(|(global, value)| global.set(&mut self.store, *value).is_ok())
     }
 }
@@ -146,15 +162,18 @@ mod tests {
 
     #[test]
     fn image_restores_what_it_saw() {
-        let mut memory = vec![0u8; 4096];
+        let mut memory = vec![0u8; 5 * BLOCK_BYTES];
         memory[7] = 1;
-        memory[20] = 2;
-        memory[200..300].fill(3);
-        memory[4095] = 4;
+        memory[BLOCK_BYTES..BLOCK_BYTES + 300].fill(3);
+        memory[5 * BLOCK_BYTES - 1] = 4;
         let image = MemoryImage::of(&memory);
-        assert_eq!(image.runs.len(), 3);
-        let mut dirty = vec![0xaa; 4096];
-        image.restore(&mut dirty);
+        let mut dirty = vec![0xaa; 5 * BLOCK_BYTES];
+        image.restore(&mut dirty, 0..5 * BLOCK_BYTES);
         assert_eq!(dirty, memory);
+        dirty.fill(0xaa);
+        image.restore(&mut dirty, BLOCK_BYTES..3 * BLOCK_BYTES);
+        assert_eq!(dirty[BLOCK_BYTES..3 * BLOCK_BYTES], memory[BLOCK_BYTES..3 * BLOCK_BYTES]);
+        assert!(dirty[..BLOCK_BYTES].iter().all(|byte| *byte == 0xaa));
+        assert!(dirty[3 * BLOCK_BYTES..].iter().all(|byte| *byte == 0xaa));
     }
 }

@@ -17,4 +17,5 @@ pub mod gas;
 pub mod instance;
 pub mod instrument;
 pub mod link;
+pub(crate) mod pages;
 pub mod validate;

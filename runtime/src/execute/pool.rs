@@ -1,14 +1,13 @@
 //! A worker's live instances, by code.
 
 use crate::engine::code::Code;
-use crate::engine::instance::LiveInstance;
+use crate::engine::instance::{LiveInstance, Reset};
 use crate::execute::host::HostState;
 use std::sync::Arc;
 use wasmtime::Result;
 
 /// Instances of one worker that are clean and wait for a call. A code that runs at several depths
 /// of one call stack has as many instances.
-#[derive(Default)]
 pub(crate) struct InstancePool {
     /// Indexed by [`Code::index`].
     idle: Vec<Idle>,
@@ -16,6 +15,7 @@ pub(crate) struct InstancePool {
     live_max: usize,
     /// Counts takes: the clock of "least recently used".
     takes: u64,
+    reset: Reset,
 }
 
 #[derive(Default)]
@@ -27,9 +27,9 @@ struct Idle {
 }
 
 impl InstancePool {
-    /// A pool that keeps at most so many instances.
-    pub(crate) fn new(live_max: usize) -> Self {
-        Self { live_max, ..Self::default() }
+    /// A pool that keeps at most so many instances, and rewinds them in this way.
+    pub(crate) fn new(live_max: usize, reset: Reset) -> Self {
+        Self { idle: Vec::new(), live: 0, live_max, takes: 0, reset }
     }
 
     /// A clean instance of `code`: an idle one, or a new one.
@@ -46,7 +46,9 @@ impl InstancePool {
         if self.live >= self.live_max {
             self.drop_least_recent();
         }
-        let instance = LiveInstance::new(code, &code.linked, HostState::new, HostState::default())?;
+        let placeholder = HostState::default();
+        let instance =
+            LiveInstance::new(code, &code.linked, HostState::new, placeholder, self.reset)?;
         self.live += 1;
         Ok(Box::new(instance))
     }

@@ -95,9 +95,10 @@ impl Runtime {
             .map_err(|error| RuntimeError::Threads { threads, reason: error.to_string() })?;
         let no_registry = Arc::<Registry>::default();
         let limits = Arc::new(config.limits.clone());
+        let reset = config.reset();
         let workers = (0..threads)
             .map(|_| {
-                let pool = InstancePool::new(limits.instances_max);
+                let pool = InstancePool::new(limits.instances_max, reset);
                 let (registry, limits) = (Arc::clone(&no_registry), Arc::clone(&limits));
                 Mutex::new(Some(Box::new(CallContext::new(pool, registry, limits))))
             })
