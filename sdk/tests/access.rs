@@ -297,7 +297,7 @@ fn methods_of_cells_have_modes() {
     check("all_reads", "read name, read balances[arg0], read total");
     check(
         "modes",
-        "add total, write name, add balances[arg0], write balances[caller], write balances[this],
+        "add total, write name, add balances[arg0], add balances[caller], write balances[this],
          write grid[1, 3], write owners[imm2]",
     );
     check("merged", "write balances[arg0]");
@@ -317,7 +317,7 @@ fn variables_are_followed() {
 fn branches_are_united() {
     check(
         "branches",
-        "write balances[arg1], write balances[arg2],
+        "add balances[arg1], add balances[arg2],
          call imm0.put(arg2, 1), call imm0.put(arg1, 1),
          call imm1.put(arg2, 1), call imm1.put(arg1, 1)",
     );
