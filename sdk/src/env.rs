@@ -11,9 +11,9 @@ pub use crate::sys::{call_index, caller, gas_left, height, sequence, this, time_
 /// do not wait for each other. All contracts of a call share one sequence; a failure does not set
 /// it back.
 ///
-/// A key made of one is not known before the call runs: the method that stores something under it
-/// has to be `#[access(undeclared)]`, or the caller names the place, and gets the identifier to
-/// hold on to.
+/// A key made of one is not known before the call runs, so a method that stores under it has to
+/// be `#[access(undeclared)]`. Store under keys that arguments give, and the identifier in the
+/// value, where you can.
 ///
 /// Not for `init`, nor for queries: they run outside of blocks, and get the identifiers of the
 /// first call of the last block.
