@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use support::puppet::{self, Callee, Cells, Op, RevertOn, act, act_leaf, act_undeclared, call_op};
 use support::{World, call_with, everywhere, failure, returned};
 use tollway::{
-    Address, BlockOutcome, Call, Compiler, Config, Failure, Gas, Limits, OnMiss, Outcome, Receipt,
+    Address, BlockOutcome, Call, Compiler, Config, Failure, Gas, OnMiss, Outcome, Receipt,
 };
 use tollway_contracts_wasm::TOKEN;
 

@@ -39,7 +39,7 @@ fn transient_values_are_a_contracts_own_and_undone_with_its_failure() {
     let other = world.deploy(&puppet::wasm());
     let inner = |ops: &[Op]| call_op(other, "act_leaf", ops, &Cells::default());
     let run = |world: &mut World, ops: &[Op]| {
-        let receipt = world.run_one(adding(puppet, ops));
+        let receipt = world.run_one(script(puppet, ops));
         returned(&receipt).to_vec()
     };
     // The mix of a callee that reads is its output: so the same output is the same value.
@@ -54,7 +54,7 @@ fn transient_values_are_a_contracts_own_and_undone_with_its_failure() {
     let undone =
         [inner(&[Op::WriteTransient(1), Op::Revert]), inner(&[Op::ReadTransient(1), Op::Emit])];
     let nothing = [inner(&[Op::Revert]), inner(&[Op::ReadTransient(1), Op::Emit])];
-    let events = |world: &mut World, ops: &[Op]| world.run_one(adding(puppet, ops)).events;
+    let events = |world: &mut World, ops: &[Op]| world.run_one(script(puppet, ops)).events;
     assert_eq!(events(&mut world, &undone), events(&mut world, &nothing));
 }
 
@@ -91,7 +91,7 @@ fn numbers_are_unique_in_a_call_and_never_set_back() {
     let (mut world, puppet) = world(2);
     let other = world.deploy(&puppet::wasm());
     let run = |world: &mut World, ops: &[Op]| {
-        let receipt = world.run_one(adding(puppet, ops));
+        let receipt = world.run_one(script(puppet, ops));
         returned(&receipt).to_vec()
     };
     let inner = |ops: &[Op]| call_op(other, "act_leaf", ops, &Cells::default());

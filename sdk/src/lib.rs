@@ -127,6 +127,13 @@
 //!
 //! Not inferred are calls of clients that come from somewhere else, such as storage, and calls
 //! made inside of other crates: declare those.
+//!
+//! # 128-bit sums
+//!
+//! Contracts are compiled with wide arithmetic, and rustc 1.95 gets one thing wrong with it:
+//! `u128::saturating_add` and whatever else chooses between the sum and a constant without a branch
+//! may return the upper half of an operand in place of the sum's. Use `checked_add` and return an
+//! error, or `+`, which traps.
 #![no_std]
 #![deny(unsafe_code)]
 

@@ -192,7 +192,8 @@ pub mod synthetic {
             let passing = self.passing.at(route);
             for key in &from {
                 self.cells.at(*key).sub(amount).map_err(|_| Error::Short)?;
-                passing.set(&passing.get_or(0).saturating_add(amount));
+                let sum = passing.get_or(0).checked_add(amount).ok_or(Error::Short)?;
+                passing.set(&sum);
             }
             for key in &to {
                 let rest = passing.get_or(0).checked_sub(amount).ok_or(Error::Short)?;
