@@ -36,7 +36,8 @@ pub struct Abi {
     pub error: List<Type>,
 }
 
-/// A storage field: one value, or a map of values.
+/// A storage field: one value, or a map of values. Transient storage, which no other call ever
+/// sees, is no part of the ABI.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct StorageField {
     /// The name, as written in the contract.
@@ -45,7 +46,8 @@ pub struct StorageField {
     pub key: List<Type>,
     /// The shape of its values.
     pub value: Type,
-    /// Whether values are counters: `u128` amounts that calls may add to without reading.
+    /// Whether values are counters: `u128` amounts that calls may add to, and take from, without
+    /// reading.
     pub counter: bool,
 }
 

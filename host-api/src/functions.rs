@@ -75,6 +75,26 @@ macro_rules! for_each_host_function {
             /// An absent counter is 0. If the sum leaves the range of `u128`, or the key holds
             /// something that is not 16 bytes long, the whole top-level call fails at its end.
             fn add(key: u32, key_len: u32, low: u64, high: u64) = 150 + 2;
+            /// Takes the amount `high` · 2⁶⁴ + `low` from the counter under a key, if it holds as much
+            /// at this point of the call. Returns 1 if so; 0 if it holds less, and nothing is changed
+            /// then. Mode `add` is enough for it: the call learns no more of the counter than this
+            /// answer. Calls that add to a counter and take from it do not wait for each other; the
+            /// answer is the serial one all the same. A key that holds something that is not 16 bytes
+            /// long ends the running contract with the failure of an `add` that does not fit.
+            fn sub(key: u32, key_len: u32, low: u64, high: u64) -> u32 = 150 + 2;
+            /// Reads a key of the running contract's transient storage, which is empty when a
+            /// top-level call starts and gone at its end. Returns the length of its value, or `ABSENT`
+            /// if it holds none; writes the value to `out` if it fits into `capacity` bytes. Transient
+            /// keys are in no access set.
+            fn transient_read(key: u32, key_len: u32, out: u32, capacity: u32) -> u32 = 40 + 1;
+            /// Writes a value under a key of the running contract's transient storage. What a failed
+            /// inner call wrote is undone. A trap in a view, as for every other change, and if the
+            /// whole call would have more such keys than the host's limit.
+            fn transient_write(key: u32, key_len: u32, value: u32, value_len: u32) = 60 + 1;
+            /// A number that no other use of this function gets in the same top-level call: 0, 1, 2, …
+            /// in all its contracts together. Failures do not rewind it. With height and call index it
+            /// makes any number of identifiers that need no stored counter.
+            fn sequence() -> u32 = 10 + 0;
             /// Emits the event with this index in the ABI.
             fn emit(event: u32, data: u32, data_len: u32) = 100 + 2;
             /// Sets this call's output: the return value, or the error if the entry point returns

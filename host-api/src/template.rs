@@ -2,7 +2,7 @@
 //! the contract's immutables. Data, not code: the host evaluates them, tools print them.
 //!
 //! ```text
-//! transfer(to, amount)      write balances[caller]     Key { Write, balances, [Caller] }
+//! transfer(to, amount)      add   balances[caller]     Key { Add,   balances, [Caller] }
 //!                           add   balances[to]         Key { Add,   balances, [Arg to] }
 //! pay_all(legs)             for leg in legs { add balances[leg.to] }
 //! pair.swap(…)              call imm.token0.transfer(to, _)
@@ -21,7 +21,8 @@ use borsh::{BorshDeserialize, BorshSerialize};
 pub enum Mode {
     /// Reads the value.
     Read,
-    /// Adds to an integer that the call does not read. Adders do not wait for each other.
+    /// Adds to, or takes from, an integer that the call does not read. Adders and takers of one
+    /// key do not wait for each other.
     Add,
     /// Writes the value, and may read and add to it too.
     Write,

@@ -38,6 +38,7 @@
 // What goes in and comes out.
 mod block;
 mod bytes;
+mod delta;
 mod limits;
 mod receipt;
 mod trace;

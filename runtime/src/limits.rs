@@ -60,6 +60,9 @@ pub struct Limits {
     pub block_keys_max: usize,
     /// Bytes of a stored value. Default 16 KiB.
     pub value_bytes_max: usize,
+    /// Transient keys that a top-level call may hold at once, all its contracts together.
+    /// Default 1,024; their values are bounded by `value_bytes_max`.
+    pub transient_keys_max: usize,
     /// Events of a top-level call. Default 1,024.
     pub events_max: usize,
     /// Bytes of one event's data. Default 8 KiB.
@@ -108,6 +111,7 @@ impl Default for Limits {
             access_keys_max: 4_096,
             block_keys_max: 16_000_000,
             value_bytes_max: 16 << 10,
+            transient_keys_max: 1_024,
             events_max: 1_024,
             event_bytes_max: 8 << 10,
             output_bytes_max: 64 << 10,

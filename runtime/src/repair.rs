@@ -1,14 +1,16 @@
-//! REPAIR: in block order, runs again the calls that missed or never ran in a lane, and those that
-//! they made stale. After it every receipt and value is the serial one.
+//! REPAIR: in block order, runs again the calls that missed or never ran in a lane, those that took
+//! from a counter what it did not hold at their place, and those that they made stale. After it every receipt and value is the serial one.
 //!
 //! ```text
 //! for each call in block order:
-//!     missed, undeclared, or saw an input that is not the value now?  ─▶ run it on the values now
+//!     missed, undeclared, or saw an input that is not the value now,
+//!     or was told of a debit what is not true of the value now?       ─▶ run it on the values now
 //!     otherwise                                                       ─▶ keep it, take its values
 //! ```
 //!
-//! A call's run is a function of its inputs, so a run that saw the right inputs is right whatever
-//! else happened. Each call runs at most once here.
+//! A call's run is a function of its inputs and of the answers that it got, so a run that saw the
+//! right ones is right whatever else happened. In repair every value is known, so every answer is
+//! true. Each call runs at most once here.
 //!
 //! # Invariants
 //! 1. When the walk reaches a call, the overlay holds the state before it.
@@ -17,7 +19,8 @@
 
 use crate::block::Block;
 use crate::bytes::Bytes;
-use crate::execute::call::{self, CallContext, Change, Outside, RunEnd, Task, add_to};
+use crate::delta::Net;
+use crate::execute::call::{self, CallContext, Change, Input, Outside, RunEnd, Task};
 use crate::execute::overlay::Overlay;
 use crate::execute::{Cell, LaneResult, LanesOutcome, value_in};
 use crate::plan::Plan;
@@ -40,7 +43,7 @@ pub(crate) struct Repaired {
 
 /// Whether the lanes left anything to repair.
 pub(crate) fn is_needed(resolved: &Resolved, lanes: &LanesOutcome) -> bool {
-    lanes.overflowed
+    lanes.unfit
         || resolved
             .targets
             .iter()
@@ -113,14 +116,22 @@ impl Walk<'_> {
         range.map(|at| (at, &self.resolved.accesses[at], self.plan.placements[at].key))
     }
 
-    /// Whether a call saw, in its lane, an input that is not the value now.
+    /// Whether a call saw, in its lane, an input that is not the value now, or got an answer that
+    /// is not true now.
     fn is_stale(&self, call: usize, overlay: &Overlay) -> bool {
         self.accesses(call).any(|(at, access, key)| {
-            if access.mode == Mode::Add || !self.suspect[key as usize] {
-                return false;
+            if access.mode == Mode::Add {
+                return match self.lanes.cells[at].get() {
+                    Some(Cell::Delta(delta)) => {
+                        let told = self.plan.keys.get(key).base.as_ref();
+                        !delta.holds_for(overlay.planned(key), told)
+                    }
+                    _ => false,
+                };
             }
             let source = self.plan.placements[at].source;
-            value_in(&self.lanes.cells, self.plan, source, key) != overlay.planned(key)
+            self.suspect[key as usize]
+                && value_in(&self.lanes.cells, self.plan, source, key) != overlay.planned(key)
         })
     }
 
@@ -130,12 +141,12 @@ impl Walk<'_> {
             return receipt;
         }
         let added = |at: usize| match self.lanes.cells[at].get() {
-            Some(Cell::Added(amount)) => amount.map(u128::from_le_bytes),
+            Some(Cell::Delta(delta)) => delta.net(),
             _ => None,
         };
-        let fits = self.accesses(call).all(|(at, _, key)| {
-            added(at).is_none_or(|amount| add_to(overlay.planned(key), amount).is_some())
-        });
+        let fits = self
+            .accesses(call)
+            .all(|(at, _, key)| added(at).is_none_or(|net| fits(net, overlay, key)));
         if !fits {
             for (_, access, key) in self.resolved_accesses(call) {
                 self.suspect[key as usize] |= access.mode != Mode::Read;
@@ -145,12 +156,12 @@ impl Walk<'_> {
         for (at, _, key) in self.accesses(call) {
             match self.lanes.cells[at].get() {
                 Some(Cell::Value(value)) => overlay.set_planned(key, value.clone()),
-                Some(Cell::Added(Some(amount))) => {
-                    let amount = u128::from_le_bytes(*amount);
-                    let sum = add_to(overlay.planned(key), amount).map(Bytes::from_amount);
-                    overlay.set_planned(key, sum);
+                Some(Cell::Delta(delta)) => {
+                    if let Some(net) = delta.net() {
+                        add_up(net, overlay, key);
+                    }
                 }
-                Some(Cell::Added(None)) | None => {}
+                None => {}
             }
         }
         receipt
@@ -172,10 +183,7 @@ impl Walk<'_> {
         };
         ctx.clear();
         for (_, access, key) in self.accesses(index) {
-            let input = match access.mode {
-                Mode::Add => None,
-                Mode::Read | Mode::Write => overlay.planned(key).cloned(),
-            };
+            let input = Input::Known(overlay.planned(key).cloned());
             ctx.declare(access.contract, self.resolved.key(access), access.mode, input);
         }
         let mut parked = None;
@@ -220,7 +228,7 @@ impl Walk<'_> {
         }
         let (declared, undeclared) = ctx.changes();
         let fits = declared.iter().zip(&keys).all(|(touched, key)| match touched.change {
-            Change::Added(amount) => add_to(overlay.planned(*key), amount).is_some(),
+            Change::Added(net) => fits(net, overlay, *key),
             _ => true,
         });
         if !fits {
@@ -230,10 +238,7 @@ impl Walk<'_> {
             match std::mem::replace(&mut touched.change, Change::None) {
                 Change::None => continue,
                 Change::Written(value) => overlay.set_planned(*key, value),
-                Change::Added(amount) => {
-                    let sum = add_to(overlay.planned(*key), amount).map(Bytes::from_amount);
-                    overlay.set_planned(*key, sum);
-                }
+                Change::Added(net) => add_up(net, overlay, *key),
             }
             self.suspect[*key as usize] = true;
         }
@@ -256,6 +261,15 @@ impl Walk<'_> {
             self.suspect[planned as usize] = true;
         }
     }
+}
+
+fn fits(net: Net, overlay: &Overlay, key: u32) -> bool {
+    net.apply(overlay.planned(key)).is_some()
+}
+
+fn add_up(net: Net, overlay: &mut Overlay, key: u32) {
+    let sum = net.apply(overlay.planned(key)).map(Bytes::from_amount);
+    overlay.set_planned(key, sum);
 }
 
 /// The receipt of a call whose sums left their range at its end.

@@ -441,13 +441,13 @@ const POINTERS: [&str; 7] = ["out", "key", "value", "data", "address", "method",
 fn good_params(function: &str) -> Vec<u64> {
     match function {
         "caller" | "this" | "args" => vec![2_000],
-        "height" | "time_ms" | "call_index" | "gas_left" | "revert" => vec![],
+        "height" | "time_ms" | "call_index" | "sequence" | "gas_left" | "revert" => vec![],
         "forward_failure" => vec![],
         "immutables" | "call_output" => vec![2_000, 100],
-        "read" => vec![0, 2, 2_000, 100],
-        "write" => vec![0, 2, 8, 16],
+        "read" | "transient_read" => vec![0, 2, 2_000, 100],
+        "write" | "transient_write" => vec![0, 2, 8, 16],
         "remove" => vec![0, 2],
-        "add" => vec![0, 2, 1, 0],
+        "add" | "sub" => vec![0, 2, 1, 0],
         "emit" => vec![0, 8, 16],
         "output" => vec![8, 16],
         // Arguments that `answer` does not take, so that the range of them counts.
@@ -456,11 +456,12 @@ fn good_params(function: &str) -> Vec<u64> {
     }
 }
 
-/// Gives every function something to copy: a value under key (0, 1), immutables, arguments, the
-/// output of a call.
+/// Gives every function something to copy: a value under key (0, 1), a transient one too,
+/// immutables, arguments, the output of a call.
 const PREPARE: &str = "
     (i32.store8 (i32.const 1) (i32.const 1))
     (call $write (i32.const 0) (i32.const 2) (i32.const 8) (i32.const 16))
+    (call $transient_write (i32.const 0) (i32.const 2) (i32.const 8) (i32.const 16))
     (drop (call $immutables (i32.const 1000) (i32.const 32)))
     (if (call $call (i32.const 1000) (i32.const 1100) (i32.const 6) (i32.const 0) (i32.const 0)
       (i64.const 0)) (then (unreachable)))";
@@ -590,7 +591,7 @@ fn sizes_above_their_limits_trap() {
         format!("{PREPARE} {}", invoke(host_function(name).unwrap(), params))
     };
     let mut bodies = Vec::new();
-    for name in ["read", "write", "remove", "add"] {
+    for name in ["read", "write", "remove", "add", "sub", "transient_read", "transient_write"] {
         for key_len in [0, 129, 1_000] {
             let mut params = good_params(name);
             params[1] = key_len;
@@ -599,6 +600,7 @@ fn sizes_above_their_limits_trap() {
     }
     bodies.extend([
         invoke("write", &[0, 2, 8, (16 << 10) + 1]),
+        invoke("transient_write", &[0, 2, 8, (16 << 10) + 1]),
         invoke("emit", &[1, 8, 16]),
         invoke("emit", &[u32::MAX.into(), 8, 16]),
         invoke("emit", &[0, 8, (8 << 10) + 1]),

@@ -12,7 +12,7 @@ use proptest::sample::select;
 use proptest::test_runner::{FileFailurePersistence, TestRunner};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use support::puppet::{self, Callee, Cells, Op};
+use support::puppet::{self, Callee, Cells, Op, RevertOn};
 use support::{World, call, call_with};
 use tollway::{Address, Call, Compiler, Config, Failure, Gas, Limits, OnMiss, Outcome, Receipt};
 use tollway_contracts_wasm::{PAIR, SYNTHETIC, TOKEN};
@@ -125,6 +125,13 @@ fn op() -> impl Strategy<Value = Op> {
         12 => cell().prop_map(Op::Write),
         12 => (cell(), 0..1_000u64).prop_map(|(cell, amount)| Op::Add(cell, amount)),
         1 => cell().prop_map(Op::AddMost),
+        8 => (cell(), 0..1_000u64, revert_on())
+            .prop_map(|(cell, amount, revert_on)| Op::Sub(cell, amount, revert_on)),
+        1 => cell().prop_map(Op::SubMost),
+        2 => (cell(), 0..1_000u64).prop_map(|(cell, amount)| Op::Set(cell, amount)),
+        2 => cell().prop_map(Op::ReadTransient),
+        2 => cell().prop_map(Op::WriteTransient),
+        2 => Just(Op::Sequence),
         3 => cell().prop_map(Op::Remove),
         1 => cell().prop_map(Op::Spoil),
         6 => Just(Op::Emit),
@@ -142,6 +149,14 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (any::<u16>(), 0..200u32, any::<u32>(), any::<u32>()).prop_map(
             |(key, key_len, out, capacity)| Op::HostRead { key: key.into(), key_len, out, capacity }
         ),
+    ]
+}
+
+fn revert_on() -> impl Strategy<Value = RevertOn> {
+    prop_oneof![
+        1 => Just(RevertOn::Less),
+        1 => Just(RevertOn::Done),
+        4 => Just(RevertOn::Neither),
     ]
 }
 
@@ -307,10 +322,12 @@ impl Body {
         for step in &self.steps {
             match step {
                 Step::Do(Op::Read(cell)) => right.reads.push(*cell),
-                Step::Do(Op::Write(cell) | Op::Remove(cell) | Op::Spoil(cell)) => {
-                    right.writes.push(*cell);
-                }
-                Step::Do(Op::Add(cell, _) | Op::AddMost(cell)) => right.adds.push(*cell),
+                Step::Do(
+                    Op::Write(cell) | Op::Remove(cell) | Op::Spoil(cell) | Op::Set(cell, _),
+                ) => right.writes.push(*cell),
+                Step::Do(
+                    Op::Add(cell, _) | Op::AddMost(cell) | Op::Sub(cell, ..) | Op::SubMost(cell),
+                ) => right.adds.push(*cell),
                 Step::Do(_) | Step::Call { .. } => {}
             }
         }

@@ -1,3 +1,38 @@
 //! What a contract may know of where it runs.
 
-pub use crate::sys::{call_index, caller, gas_left, height, this, time_ms};
+use crate::sys;
+
+pub use crate::sys::{call_index, caller, gas_left, height, sequence, this, time_ms};
+
+/// An identifier that no other use in any call of any block gets: for orders, positions, receipts.
+///
+/// It comes from the height (64 bits), the call's place in its block (32) and [`sequence`] (32), in
+/// this order, so identifiers grow with time. No counter is stored, so calls that make identifiers
+/// do not wait for each other. All contracts of a call share one sequence; a failure does not set
+/// it back.
+///
+/// A key made of one is not known before the call runs, so a method that stores under it has to
+/// be `#[access(undeclared)]`. Store under keys that arguments give, and the identifier in the
+/// value, where you can.
+///
+/// Not for `init`, nor for queries: they run outside of blocks, and get the identifiers of the
+/// first call of the last block.
+///
+/// # Examples
+/// ```
+/// use tollway_sdk::env::id_from;
+/// assert!(id_from(1, 0, 0) < id_from(1, 0, 1));
+/// assert!(id_from(1, 0, u32::MAX) < id_from(1, 1, 0));
+/// assert!(id_from(1, u32::MAX, 0) < id_from(2, 0, 0));
+/// ```
+#[inline]
+pub fn next_id() -> u128 {
+    id_from(sys::height(), sys::call_index(), sys::sequence())
+}
+
+/// The identifier that [`next_id`] makes of these: for whoever wants to take one apart, or to know
+/// it from outside.
+#[inline]
+pub const fn id_from(height: u64, call_index: u32, sequence: u32) -> u128 {
+    (height as u128) << 64 | (call_index as u128) << 32 | sequence as u128
+}

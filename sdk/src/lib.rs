@@ -89,7 +89,7 @@
 //! | attribute | on | what it makes |
 //! | --- | --- | --- |
 //! | `#[immutables]` | a struct | `self.imm`, loaded when a method first looks at it |
-//! | `#[storage]` | a struct of [`Item`], [`Counter`], [`Map`] | the state; a field's index is the first byte of its keys |
+//! | `#[storage]` | a struct of [`Item`], [`Counter`], [`Map`], [`Transient`] | the state; a field's index is the first byte of its keys |
 //! | `#[event]` | a struct | `.emit()` |
 //! | `#[error]` | an enum | what `Err` of an entry point carries |
 //! | `#[init]` | the method `init` | runs once, at instantiation |
@@ -113,7 +113,7 @@
 //! #[access(
 //!     read  config[pool],                            one key; `read total` for a single value
 //!     write allowances[(from, caller)],              also [from, caller]
-//!     add   balances[leg.to],                        a Counter, not read
+//!     add   balances[leg.to],                        a Counter, not read: `add` and `sub`
 //!     for leg in legs { add balances[leg.to] },      a list that is an argument or in one
 //!     call  imm.token.transfer_from(caller, this, _) what the other contract's method declares
 //! )]
@@ -123,10 +123,17 @@
 //!
 //! Key parts are arguments and their fields, `caller`, `this`, `imm.field`, literals and
 //! constants in `CAPITALS`. A key that the declaration leaves out never changes a result, but
-//! costs a second run.
+//! costs a second run. [`Transient`] storage is the call's own: it is neither declared nor found.
 //!
 //! Not inferred are calls of clients that come from somewhere else, such as storage, and calls
 //! made inside of other crates: declare those.
+//!
+//! # 128-bit sums
+//!
+//! Contracts are compiled with wide arithmetic, and rustc 1.95 gets one thing wrong with it:
+//! `u128::saturating_add` and whatever else chooses between the sum and a constant without a branch
+//! may return the upper half of an operand in place of the sum's. Use `checked_add` and return an
+//! error, or `+`, which traps.
 #![no_std]
 #![deny(unsafe_code)]
 
@@ -148,7 +155,7 @@ pub use private as __private;
 
 pub use borsh;
 pub use key::KeyPart;
-pub use storage::{Counter, Item, Map, Underflow};
+pub use storage::{Counter, Item, Map, Transient, Underflow};
 pub use tollway_host_api as host_api;
 pub use tollway_host_api::{Address, CallStatus};
 pub use tollway_sdk_macros::{contract, contract_type, interface};

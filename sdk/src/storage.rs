@@ -1,4 +1,4 @@
-//! Typed storage: one value, one counter, or a map of either.
+//! Typed storage: one value, one counter, a value that lives as long as the call, or a map of any.
 //!
 //! ```text
 //! #[storage]
@@ -6,6 +6,7 @@
 //!     owner: Item<Address>,              self.owner.get()
 //!     supply: Counter,                   self.supply.add(5)
 //!     balances: Map<Address, Counter>,   self.balances.at(to).add(5)
+//!     locked: Transient<bool>,           self.locked.set(&true)
 //! }
 //! ```
 //!
@@ -18,9 +19,9 @@ use crate::typed::{STACK_BYTES_MAX, Typed, decode_all, is_small, with_encoded};
 use core::marker::PhantomData;
 use tollway_host_api::{StorageField, Text, Type};
 
-/// A kind of cell: [`Item`] or [`Counter`].
+/// A kind of cell: [`Item`], [`Counter`] or [`Transient`].
 #[diagnostic::on_unimplemented(
-    message = "a map holds `Item<T>` or `Counter`, not `{Self}`",
+    message = "a map holds `Item<T>`, `Counter` or `Transient<T>`, not `{Self}`",
     label = "not a cell"
 )]
 pub trait Cell {
@@ -30,6 +31,8 @@ pub trait Cell {
     const VALUE: Type;
     /// Whether values are counters.
     const COUNTER: bool;
+    /// Whether values live as long as a call.
+    const TRANSIENT: bool;
 
     #[doc(hidden)]
     fn at<K: KeyPart>(field: u8, key: K) -> Self::At<K>;
@@ -37,7 +40,7 @@ pub trait Cell {
 
 /// A storage field: what the `#[storage]` struct may hold.
 #[diagnostic::on_unimplemented(
-    message = "a storage field is an `Item<T>`, a `Counter` or a `Map<K, C>`, not `{Self}`",
+    message = "a storage field is an `Item<T>`, a `Counter`, a `Transient<T>` or a `Map<K, C>`, not `{Self}`",
     label = "not a storage field"
 )]
 pub trait Storage {
@@ -47,6 +50,8 @@ pub trait Storage {
     const VALUE: Type;
     #[doc(hidden)]
     const COUNTER: bool;
+    #[doc(hidden)]
+    const TRANSIENT: bool;
     #[doc(hidden)]
     fn field(index: u8) -> Self;
 }
@@ -73,11 +78,26 @@ fn key_bytes<K: KeyPart>(field: u8, key: &K) -> Key {
 #[inline(always)]
 fn load<T: Typed>(key: &[u8]) -> Option<T> {
     let mut buffer = Buffer::<STACK_BYTES_MAX>::new();
-    let value = match sys::read(key, &mut buffer)? {
+    or_trap(match sys::read(key, &mut buffer)? {
         Ok(bytes) => decode_all(bytes),
         Err(_) if is_small::<T>() => None,
         Err(length) => decode_all(&sys::read_vec(key, length)),
-    };
+    })
+}
+
+/// The transient value under `key`. One that is not of type `T` traps.
+#[inline(always)]
+fn load_transient<T: Typed>(key: &[u8]) -> Option<T> {
+    let mut buffer = Buffer::<STACK_BYTES_MAX>::new();
+    or_trap(match sys::transient_read(key, &mut buffer)? {
+        Ok(bytes) => decode_all(bytes),
+        Err(_) if is_small::<T>() => None,
+        Err(length) => decode_all(&sys::transient_read_vec(key, length)),
+    })
+}
+
+#[inline(always)]
+fn or_trap<T>(value: Option<T>) -> Option<T> {
     match value {
         Some(value) => Some(value),
         None => trap(),
@@ -144,6 +164,7 @@ impl<T: Typed> Cell for Item<T> {
     type At<K: KeyPart> = Item<T, K>;
     const VALUE: Type = T::TYPE;
     const COUNTER: bool = false;
+    const TRANSIENT: bool = false;
 
     #[inline(always)]
     fn at<K: KeyPart>(field: u8, key: K) -> Item<T, K> {
@@ -155,6 +176,7 @@ impl<T: Typed> Storage for Item<T> {
     const KEY: &'static [Type] = &[];
     const VALUE: Type = T::TYPE;
     const COUNTER: bool = false;
+    const TRANSIENT: bool = false;
 
     #[inline(always)]
     fn field(index: u8) -> Self {
@@ -166,8 +188,8 @@ impl<T: Typed> Storage for Item<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Underflow;
 
-/// An amount, 0 at first, that calls may add to without reading it: adders of one counter run in
-/// parallel.
+/// An amount, 0 at first, that calls may add to and take from without reading it: adders and takers
+/// of one counter run in parallel.
 ///
 /// `K` is the type of the key that leads here from a [`Map`]; storage fields leave it out.
 pub struct Counter<K = ()> {
@@ -181,7 +203,7 @@ impl<K: KeyPart> Counter<K> {
         key_bytes(self.field, &self.key)
     }
 
-    /// The amount. Reads, and so waits for every earlier adder.
+    /// The amount. Reads, and so waits for everyone who adds or takes before.
     #[inline]
     pub fn get(&self) -> u128 {
         load(self.key().as_slice()).unwrap_or(0)
@@ -195,19 +217,18 @@ impl<K: KeyPart> Counter<K> {
         sys::add(self.key().as_slice(), amount);
     }
 
-    /// Takes `amount` away. Reads and writes.
+    /// Takes `amount` away, if there is as much. Does not read: whoever adds to the counter or
+    /// takes from it does not wait, and is not waited for.
+    ///
+    /// The answer is the serial one even so. The runtime first takes it for granted that there is
+    /// enough; a call for which that is not true at its place in the block runs once more, at no
+    /// extra charge.
     ///
     /// # Errors
     /// [`Underflow`] if there is less; nothing is changed then.
     #[inline]
     pub fn sub(&self, amount: u128) -> Result<(), Underflow> {
-        let key = self.key();
-        let before: u128 = load(key.as_slice()).unwrap_or(0);
-        if before < amount {
-            return Err(Underflow);
-        }
-        sys::write(key.as_slice(), &(before - amount).to_le_bytes());
-        Ok(())
+        if sys::sub(self.key().as_slice(), amount) { Ok(()) } else { Err(Underflow) }
     }
 
     /// Sets the amount. Writes.
@@ -221,6 +242,7 @@ impl Cell for Counter {
     type At<K: KeyPart> = Counter<K>;
     const VALUE: Type = Type::U128;
     const COUNTER: bool = true;
+    const TRANSIENT: bool = false;
 
     #[inline(always)]
     fn at<K: KeyPart>(field: u8, key: K) -> Counter<K> {
@@ -232,6 +254,80 @@ impl Storage for Counter {
     const KEY: &'static [Type] = &[];
     const VALUE: Type = Type::U128;
     const COUNTER: bool = true;
+    const TRANSIENT: bool = false;
+
+    #[inline(always)]
+    fn field(index: u8) -> Self {
+        <Self as Cell>::at(index, ())
+    }
+}
+
+/// One value of type `T`, or none, for as long as the top-level call runs: what passes through a
+/// contract, or that it is at work. Every call starts without it, and nothing of it is stored, so
+/// it is in no access set, no ABI, and no two calls ever wait for it.
+///
+/// Each contract has its own. It stays between several calls of one contract in the same top-level
+/// call. Where a call between contracts fails, what it set is undone.
+///
+/// `K` is the type of the key that leads here from a [`Map`]; storage fields leave it out.
+pub struct Transient<T, K = ()> {
+    field: u8,
+    key: K,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T: Typed, K: KeyPart> Transient<T, K> {
+    #[inline(always)]
+    fn key(&self) -> Key {
+        key_bytes(self.field, &self.key)
+    }
+
+    /// The value, or `None` if this top-level call has not set it.
+    #[inline]
+    pub fn get(&self) -> Option<T> {
+        load_transient(self.key().as_slice())
+    }
+
+    /// The value, or `fallback` if this top-level call has not set it.
+    #[inline]
+    pub fn get_or(&self, fallback: T) -> T {
+        self.get().unwrap_or(fallback)
+    }
+
+    /// The value, or `T::default()` if this top-level call has not set it.
+    #[inline]
+    pub fn get_or_default(&self) -> T
+    where
+        T: Default,
+    {
+        self.get().unwrap_or_default()
+    }
+
+    /// Sets the value. Traps in a view, and above the host's limit of transient keys.
+    #[inline]
+    pub fn set(&self, value: &T) {
+        let key = self.key();
+        with_encoded(value, |bytes| sys::transient_write(key.as_slice(), bytes));
+    }
+}
+
+impl<T: Typed> Cell for Transient<T> {
+    type At<K: KeyPart> = Transient<T, K>;
+    const VALUE: Type = T::TYPE;
+    const COUNTER: bool = false;
+    const TRANSIENT: bool = true;
+
+    #[inline(always)]
+    fn at<K: KeyPart>(field: u8, key: K) -> Transient<T, K> {
+        Transient { field, key, value: PhantomData }
+    }
+}
+
+impl<T: Typed> Storage for Transient<T> {
+    const KEY: &'static [Type] = &[];
+    const VALUE: Type = T::TYPE;
+    const COUNTER: bool = false;
+    const TRANSIENT: bool = true;
 
     #[inline(always)]
     fn field(index: u8) -> Self {
@@ -257,6 +353,7 @@ impl<K: KeyPart, C: Cell> Storage for Map<K, C> {
     const KEY: &'static [Type] = K::PARTS;
     const VALUE: Type = C::VALUE;
     const COUNTER: bool = C::COUNTER;
+    const TRANSIENT: bool = C::TRANSIENT;
 
     #[inline(always)]
     fn field(index: u8) -> Self {

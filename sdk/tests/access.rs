@@ -21,7 +21,7 @@ pub trait Vault {
 pub mod sample {
     use super::VaultRef;
     use tollway_sdk::env::{caller, this};
-    use tollway_sdk::{Address, Counter, Item, Map, contract_type, env};
+    use tollway_sdk::{Address, Counter, Item, Map, Transient, contract_type, env};
 
     const TREASURY: Address = Address::from_u64(7);
     const SLOT: u32 = 3;
@@ -52,7 +52,9 @@ pub mod sample {
     #[storage]
     pub struct Sample {
         total: Counter,
+        locked: Transient<bool>,
         name: Item<String>,
+        passing: Map<(Address, u32), Transient<u128>>,
         balances: Map<Address, Counter>,
         grid: Map<(u32, u32), Item<u64>>,
         owners: Map<u32, Item<Address>>,
@@ -81,6 +83,27 @@ pub mod sample {
             self.balances.at(this()).set(1);
             self.grid.at((1, SLOT)).set(&5);
             self.owners.at(self.imm.group).set(&TREASURY);
+        }
+
+        #[call]
+        pub fn debits(&mut self, who: Address, to: Address) {
+            let _ = self.total.sub(1);
+            let _ = self.balances.at(who).sub(1);
+            self.balances.at(who).add(1);
+            let _ = self.balances.at(to).sub(self.balances.at(to).get());
+        }
+
+        #[call]
+        pub fn transient(&mut self, who: Address) {
+            if self.locked.get_or(false) {
+                return;
+            }
+            self.locked.set(&true);
+            // Not known before the call runs, and need not be.
+            let slot = self.passing.at((who, 0)).get_or_default() as u32;
+            let passing = self.passing.at((who, slot));
+            passing.set(&passing.get_or(5));
+            self.total.add(1);
         }
 
         #[call]
@@ -297,10 +320,18 @@ fn methods_of_cells_have_modes() {
     check("all_reads", "read name, read balances[arg0], read total");
     check(
         "modes",
-        "add total, write name, add balances[arg0], write balances[caller], write balances[this],
+        "add total, write name, add balances[arg0], add balances[caller], write balances[this],
          write grid[1, 3], write owners[imm2]",
     );
     check("merged", "write balances[arg0]");
+    check("debits", "add total, add balances[arg0], write balances[arg1]");
+}
+
+#[test]
+fn transient_storage_is_in_no_access_and_in_no_abi() {
+    check("transient", "add total");
+    let names: Vec<&str> = sample::ABI.storage.iter().map(|field| &*field.name).collect();
+    assert_eq!(names, ["total", "name", "balances", "grid", "owners"]);
 }
 
 #[test]
@@ -317,7 +348,7 @@ fn variables_are_followed() {
 fn branches_are_united() {
     check(
         "branches",
-        "write balances[arg1], write balances[arg2],
+        "add balances[arg1], add balances[arg2],
          call imm0.put(arg2, 1), call imm0.put(arg1, 1),
          call imm1.put(arg2, 1), call imm1.put(arg1, 1)",
     );

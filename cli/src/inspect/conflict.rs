@@ -2,7 +2,7 @@
 //! contract, compared key by key, without running anything.
 //!
 //! ```text
-//! a: transfer(to)              b: transfer(to)
+//! a: move_all(to)              b: move_all(to)
 //!    write balances[caller]       write balances[caller]     when a.caller = b.caller
 //!    add   balances[to]           add   balances[to]         when a.caller = b.to
 //!                                                            when a.to = b.caller

@@ -4,7 +4,7 @@
 //! ```text
 //! swap(pool, token_in, token_out, ..)   read  config[pool]
 //!                                       write reserves[pool]
-//!                                       write balances[caller, token_in]
+//!                                       add   balances[caller, token_in]
 //!                                       add   balances[caller, token_out]
 //! ```
 //!

@@ -38,6 +38,10 @@ pub trait Synthetic {
     fn trap_after(writes: Vec<u32>, adds: Vec<u32>);
     /// `run` that may be entered again.
     fn run_reentrant(reads: Vec<u32>, writes: Vec<u32>, adds: Vec<u32>, burn: u64) -> u64;
+    /// Takes a lock that is no key, and enters `target` once more if `again`.
+    fn guarded(target: SyntheticRef, again: bool) -> u32;
+    /// New identifiers, of `target` too.
+    fn new_ids(target: Option<SyntheticRef>) -> Vec<u128>;
     /// Calls itself on `other`, with `target` and `other` exchanged, `depth` times in all.
     fn descend(target: SyntheticRef, other: SyntheticRef, depth: u32, key: u32) -> u32;
 }

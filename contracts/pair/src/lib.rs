@@ -178,10 +178,7 @@ pub mod pair {
             let provider = caller();
             self.shares.at(provider).add(shares);
             self.total_shares.add(shares);
-            self.set_reserves(
-                reserves.reserve0.saturating_add(amount0),
-                reserves.reserve1.saturating_add(amount1),
-            )?;
+            self.set_reserves(sum(reserves.reserve0, amount0)?, sum(reserves.reserve1, amount1)?)?;
             Mint { provider, amount0, amount1, shares }.emit();
             self.imm.token0.transfer_from(provider, this(), amount0);
             self.imm.token1.transfer_from(provider, this(), amount1);
@@ -380,6 +377,11 @@ pub mod pair {
         }
     }
 
+    // Not `saturating_add`: see "128-bit sums" in the SDK.
+    fn sum(a: u128, b: u128) -> Result<u128, Error> {
+        a.checked_add(b).ok_or(Error::AmountTooLarge)
+    }
+
     /// The part of the amounts that is in the ratio of the reserves: one of them in whole.
     fn in_ratio(reserves: Reserves, amount0: u128, amount1: u128) -> Result<(u128, u128), Error> {
         let Reserves { reserve0, reserve1 } = reserves;
@@ -425,8 +427,8 @@ pub mod pair {
         if out0 >= reserve0 || out1 >= reserve1 {
             return Err(Error::InsufficientLiquidity);
         }
-        let after0 = (reserve0 - out0).saturating_add(in0);
-        let after1 = (reserve1 - out1).saturating_add(in1);
+        let after0 = sum(reserve0 - out0, in0)?;
+        let after1 = sum(reserve1 - out1, in1)?;
         if after0 > AMOUNT_MAX || after1 > AMOUNT_MAX {
             return Err(Error::AmountTooLarge);
         }

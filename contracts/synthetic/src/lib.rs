@@ -21,13 +21,17 @@ extern crate alloc;
 pub mod synthetic {
     use alloc::vec::Vec;
     use tollway_interfaces::SyntheticRef;
-    use tollway_sdk::env::{call_index, caller, height, this};
-    use tollway_sdk::{Address, CallStatus, Counter, Map};
+    use tollway_sdk::env::{call_index, caller, height, next_id, this};
+    use tollway_sdk::{Address, CallStatus, Counter, Map, Transient};
 
     /// The state.
     #[storage]
     pub struct Synthetic {
         cells: Map<u32, Counter>,
+        /// Whether [`guarded`](Self::guarded) runs in this top-level call.
+        busy: Transient<bool>,
+        /// What passes through this contract, by route, in this top-level call.
+        passing: Map<u8, Transient<u128>>,
     }
 
     /// A run came to its end.
@@ -46,6 +50,10 @@ pub mod synthetic {
     pub enum Error {
         /// Because it was told to.
         Asked,
+        /// A cell holds less than was to be taken from it.
+        Short,
+        /// A guarded method was entered again.
+        Busy,
     }
 
     impl Synthetic {
@@ -168,6 +176,58 @@ pub mod synthetic {
                 self.cells.at(*key).add(u128::MAX);
                 self.cells.at(*key).add(1);
             }
+        }
+
+        /// Takes `amount` from each of the cells `from` and adds it to each of the cells `to`,
+        /// without reading any. What is taken and not yet paid is a balance that only passes
+        /// through, so it is transient: no two calls wait for it.
+        #[call]
+        pub fn pass(
+            &mut self,
+            route: u8,
+            from: Vec<u32>,
+            to: Vec<u32>,
+            amount: u128,
+        ) -> Result<u128, Error> {
+            let passing = self.passing.at(route);
+            for key in &from {
+                self.cells.at(*key).sub(amount).map_err(|_| Error::Short)?;
+                let sum = passing.get_or(0).checked_add(amount).ok_or(Error::Short)?;
+                passing.set(&sum);
+            }
+            for key in &to {
+                let rest = passing.get_or(0).checked_sub(amount).ok_or(Error::Short)?;
+                self.cells.at(*key).add(amount);
+                passing.set(&rest);
+            }
+            Ok(passing.get_or(0))
+        }
+
+        /// May be entered while this contract runs, but not while it runs itself: a lock that is
+        /// no key. Enters `target` the same way, and returns the status of that.
+        #[call(reentrant)]
+        pub fn guarded(&mut self, target: SyntheticRef, again: bool) -> Result<u32, Error> {
+            if self.busy.get_or(false) {
+                return Err(Error::Busy);
+            }
+            self.busy.set(&true);
+            let status = match again.then(|| target.try_guarded(target, false)) {
+                None | Some(Ok(_)) => CallStatus::Ok,
+                Some(Err(error)) => error.status,
+            };
+            self.busy.set(&false);
+            Ok(status as u32)
+        }
+
+        /// Two new identifiers, and between them those that `target` makes, if any.
+        #[call]
+        pub fn new_ids(&mut self, target: Option<SyntheticRef>) -> Vec<u128> {
+            let mut ids = alloc::vec![next_id()];
+            if let Some(target) = target {
+                ids.extend(target.new_ids(None));
+            }
+            ids.push(next_id());
+            ids
         }
 
         /// Runs `target` with these keys, and mixes what it returns into the cell `own` here.

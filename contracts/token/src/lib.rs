@@ -1,12 +1,14 @@
 //! A fungible token.
 //!
 //! ```text
-//! transfer(to, amount)    write balances[caller]   add balances[to]
-//! mint(to, amount)        add   balances[to]       add supply
+//! transfer(to, amount)    add balances[caller]   add balances[to]
+//! mint(to, amount)        add balances[to]       add supply
+//! burn(amount)            add balances[caller]   add supply
 //! ```
 //!
-//! Credits and the supply are adds, so payments to one account, and mints, do not wait for each
-//! other. A debit must know what is there, so it is a write.
+//! Balances and the supply are counters, and adding to one and taking from it are both adds: no
+//! payment waits for another, whoever sends or gets it. Only who asks for a balance waits for the
+//! payments before.
 //!
 //! No method declares its access: the macro finds it in the bodies.
 #![cfg_attr(target_family = "wasm", no_std)]

@@ -14,7 +14,12 @@
 //!    touched outside the access set stays paid for.
 //! 2. `add` does not read. The sum is checked at the end of the top-level call (or when a later
 //!    read of the same call needs it); if it leaves the range, or the key holds no counter, the
-//!    call fails there with [`Failure::AddOverflow`] and the gas that it used.
+//!    call fails there with [`Failure::AddOverflow`] and the gas that it used. Credits that leave
+//!    the range by themselves, debits of the call taken off, end the running contract so.
+//!    `sub` takes from the counter's value before the call, plus what the call added, minus what
+//!    it took, if that is enough: the value between two steps may be above the range. Where the
+//!    value is not known it says that it is enough, and a [`Premise`] remains, also of calls that
+//!    fail. A key that holds no counter ends the running contract with `AddOverflow`.
 //! 3. The first touch of a key outside the access set, or in a way that its mode does not allow,
 //!    counts as a miss and costs [`MISS_GAS`]; after it the call may do anything with that key.
 //! 4. Gas is engine fuel. The engine stops when fuel reaches 0, so it is given one unit more than
@@ -23,14 +28,18 @@
 //!    Then every frame, the outermost included, pays [`PAGE_GAS`](crate::engine::gas::PAGE_GAS) for each page of its memory
 //!    before it starts, and [`GROWN_GAS`](crate::engine::gas::GROWN_GAS) after it ended if its memory grew; if its allowance does
 //!    not cover that, it ran out of gas.
-//! 6. A trap costs all gas of the frame that it stops; a caller may survive it, with what it kept
+//! 6. Transient storage is the top-level call's own, by contract and key; a failed inner call's
+//!    writes to it are undone. The sequence number is never set back.
+//! 7. A trap costs all gas of the frame that it stops; a caller may survive it, with what it kept
 //!    back for itself.
 
 use crate::block::{Call, Gas, Height};
 use crate::bytes::Bytes;
+use crate::delta::{Net, Premise, counter};
 use crate::engine::gas::{MISS_GAS, intrinsic_gas};
 use crate::execute::overlay::Overlay;
 use crate::execute::pool::InstancePool;
+use crate::execute::transient::Transient;
 use crate::limits::Limits;
 use crate::receipt::{Event, Failure, Outcome, Receipt};
 use crate::registry::{ContractIndex, Registry};
@@ -59,8 +68,8 @@ pub(crate) enum Change {
     None,
     /// Written, or removed if `None`.
     Written(Option<Bytes>),
-    /// Added an amount, without reading.
-    Added(u128),
+    /// Added to and taken from, without reading.
+    Added(Net),
 }
 
 /// A key of the access set, or one touched outside it.
@@ -69,9 +78,20 @@ pub(crate) struct Touched {
     pub(crate) contract: ContractIndex,
     pub(crate) key: Bytes,
     pub(crate) mode: Mode,
-    /// The value before the call. Unset for keys that are only added to.
+    /// The value before the call.
     pub(crate) input: Option<Bytes>,
+    /// Whether `input` is known. It need not be for keys of mode `add`, whose value the call can't
+    /// see either way.
+    pub(crate) is_known: bool,
     pub(crate) change: Change,
+    /// What the answers to `sub` stand on. Never undone.
+    pub(crate) premise: Premise,
+}
+
+/// A key's value before a call, as far as it is known.
+pub(crate) enum Input {
+    Known(Option<Bytes>),
+    Unknown,
 }
 
 /// The call to run.
@@ -176,6 +196,9 @@ pub(crate) struct CallContext {
     misses: u32,
     /// Earlier changes, to be put back if the inner call that made newer ones fails.
     journal: Vec<(usize, Change)>,
+    pub(crate) transient: Transient,
+    /// The next number of the host function `sequence`.
+    pub(crate) sequence: u32,
     pub(crate) events: Vec<Event>,
     pub(crate) frames: Vec<Frame>,
     spare_frames: Vec<Frame>,
@@ -203,6 +226,8 @@ impl CallContext {
             hint: 0,
             misses: 0,
             journal: Vec::new(),
+            transient: Transient::default(),
+            sequence: 0,
             events: Vec::new(),
             frames: Vec::new(),
             spare_frames: Vec::new(),
@@ -218,22 +243,28 @@ impl CallContext {
         self.declared = 0;
     }
 
-    /// Adds a key of the access set, with its value before the call. Keys come sorted by contract
-    /// and key bytes.
+    /// Adds a key of the access set, with its value before the call, which must be known unless
+    /// the mode is `add`. Keys come sorted by contract and key bytes.
     #[inline]
     pub(crate) fn declare(
         &mut self,
         contract: ContractIndex,
         key: &[u8],
         mode: Mode,
-        input: Option<Bytes>,
+        input: Input,
     ) {
+        let (is_known, input) = match input {
+            Input::Known(value) => (true, value),
+            Input::Unknown => (false, None),
+        };
         self.touched.push(Touched {
             contract,
             key: Bytes::new(key),
             mode,
             input,
+            is_known,
             change: Change::None,
+            premise: Premise::default(),
         });
         self.declared += 1;
     }
@@ -301,6 +332,7 @@ impl CallContext {
                 let touched = &mut self.touched[index];
                 touched.mode = Mode::Write;
                 touched.input = reader.read(contract, key);
+                touched.is_known = true;
                 index
             }
             None => {
@@ -313,7 +345,9 @@ impl CallContext {
                     key: Bytes::new(key),
                     mode: Mode::Write,
                     input: reader.read(contract, key),
+                    is_known: true,
                     change: Change::None,
+                    premise: Premise::default(),
                 });
                 let hash = self.hasher.hash_one((contract, key));
                 let (touched, hasher) = (&self.touched, &self.hasher);
@@ -330,9 +364,9 @@ impl CallContext {
 
     /// The value of a touched key as the call sees it now.
     pub(crate) fn value(&mut self, index: usize) -> Result<Option<&Bytes>, Exit> {
-        if let Change::Added(amount) = self.touched[index].change {
+        if let Change::Added(net) = self.touched[index].change {
             let touched = &self.touched[index];
-            let sum = add_to(touched.input.as_ref(), amount).ok_or(Exit::AddOverflow)?;
+            let sum = net.apply(touched.input.as_ref()).ok_or(Exit::AddOverflow)?;
             self.change(index, Change::Written(Some(Bytes::from_amount(sum))));
         }
         let touched = &self.touched[index];
@@ -356,17 +390,58 @@ impl CallContext {
     pub(crate) fn add(&mut self, index: usize, amount: u128) -> Result<(), Exit> {
         let touched = &self.touched[index];
         let change = match &touched.change {
-            Change::None => Change::Added(amount),
-            Change::Added(earlier) => {
-                Change::Added(earlier.checked_add(amount).ok_or(Exit::AddOverflow)?)
-            }
+            Change::None => Change::Added(Net::default().plus(amount).ok_or(Exit::AddOverflow)?),
+            Change::Added(net) => Change::Added(net.plus(amount).ok_or(Exit::AddOverflow)?),
             Change::Written(value) => {
-                let sum = add_to(value.as_ref(), amount).ok_or(Exit::AddOverflow)?;
+                let value = counter(value.as_ref()).ok_or(Exit::AddOverflow)?;
+                let sum = value.checked_add(amount).ok_or(Exit::AddOverflow)?;
                 Change::Written(Some(Bytes::from_amount(sum)))
             }
         };
         self.change(index, change);
         Ok(())
+    }
+
+    /// Takes an amount from a touched key, and says whether it held as much: for sure if its value
+    /// is known, and under a premise if not.
+    pub(crate) fn sub(&mut self, index: usize, amount: u128) -> Result<bool, Exit> {
+        let touched = &mut self.touched[index];
+        let net = match &touched.change {
+            Change::None => Net::default(),
+            Change::Added(net) => *net,
+            Change::Written(value) => {
+                let value = counter(value.as_ref()).ok_or(Exit::AddOverflow)?;
+                let rest = value.checked_sub(amount).map(Bytes::from_amount);
+                let is_done = rest.is_some();
+                if is_done {
+                    self.change(index, Change::Written(rest));
+                }
+                return Ok(is_done);
+            }
+        };
+        let least = net.least_for(amount);
+        if touched.is_known {
+            let value = counter(touched.input.as_ref()).ok_or(Exit::AddOverflow)?;
+            if least.is_some_and(|least| value < least) {
+                touched.premise.exactly();
+                return Ok(false);
+            }
+        }
+        // No counter can hold more than all: that is the answer whatever this one holds, if it is
+        // a counter.
+        touched.premise.at_least(least.unwrap_or(0));
+        let Some(net) = net.minus(amount).filter(|_| least.is_some()) else {
+            return Ok(false);
+        };
+        self.change(index, Change::Added(net));
+        Ok(true)
+    }
+
+    /// The next number of this top-level call.
+    pub(crate) fn next_number(&mut self) -> Result<u32, Exit> {
+        let number = self.sequence;
+        self.sequence = number.checked_add(1).ok_or(Exit::Trap)?;
+        Ok(number)
     }
 
     /// A frame with empty buffers, reused where there is one.
@@ -388,13 +463,13 @@ impl CallContext {
         self.spare_frames.push(frame);
     }
 
-    fn roll_back(&mut self, journal_mark: usize, events_mark: usize) {
-        while self.journal.len() > journal_mark {
+    fn roll_back(&mut self, marks: Marks) {
+        while self.journal.len() > marks.journal {
             if let Some((index, before)) = self.journal.pop() {
                 self.touched[index].change = before;
             }
         }
-        self.events.truncate(events_mark);
+        self.events.truncate(marks.events);
     }
 
     /// Adds up what was added to keys whose value is known here.
@@ -405,8 +480,8 @@ impl CallContext {
             if touched.mode == Mode::Add {
                 continue;
             }
-            if let Change::Added(amount) = touched.change {
-                let sum = add_to(touched.input.as_ref(), amount).ok_or(SumOutOfRange)?;
+            if let Change::Added(net) = touched.change {
+                let sum = net.apply(touched.input.as_ref()).ok_or(SumOutOfRange)?;
                 touched.change = Change::Written(Some(Bytes::from_amount(sum)));
             }
         }
@@ -418,21 +493,17 @@ impl CallContext {
 #[derive(Debug)]
 struct SumOutOfRange;
 
-/// The sum of a counter's value and an amount; `None` if it leaves the range or is no counter.
-#[inline]
-pub(crate) fn add_to(value: Option<&Bytes>, amount: u128) -> Option<u128> {
-    value.map_or(Some(0), Bytes::to_amount)?.checked_add(amount)
-}
-
 /// Runs a top-level call whose keys were declared. The call's arguments have been checked.
 ///
 /// After [`RunEnd::Done`] with a receipt of success, [`CallContext::changes`] gives its changes;
-/// after a failure there are none.
+/// after a failure there are none, but the premises remain.
 pub(crate) fn run(mut ctx: Box<CallContext>, task: Task<'_>) -> (Box<CallContext>, RunEnd) {
     ctx.call_index = task.call_index;
     ctx.hint = 0;
     ctx.misses = 0;
     ctx.journal.clear();
+    ctx.transient.clear();
+    ctx.sequence = 0;
     ctx.events.clear();
     let intrinsic = intrinsic_gas(task.args.len(), task.resolve_steps, ctx.declared);
     let Some(fuel) = task.gas_limit.0.checked_sub(intrinsic.0) else {
@@ -487,25 +558,29 @@ fn finish(ctx: &mut CallContext, task: Task<'_>, intrinsic: Gas, end: FrameEnd) 
     RunEnd::Done(receipt)
 }
 
+/// Where the journal and the events stood when a frame started.
+#[derive(Clone, Copy)]
+pub(crate) struct Marks {
+    journal: usize,
+    events: usize,
+}
+
 /// Takes a frame that ended off the stack, and undoes what it did if it failed.
-pub(crate) fn leave_frame(
-    ctx: &mut CallContext,
-    outcome: &Outcome,
-    journal_mark: usize,
-    events_mark: usize,
-) {
-    if !matches!(outcome, Outcome::Returned(_)) {
-        ctx.roll_back(journal_mark, events_mark);
+pub(crate) fn leave_frame(ctx: &mut CallContext, outcome: &Outcome, marks: Marks) {
+    let is_success = matches!(outcome, Outcome::Returned(_));
+    if !is_success {
+        ctx.roll_back(marks);
     }
+    ctx.transient.leave(is_success);
     if let Some(frame) = ctx.frames.pop() {
         ctx.recycle(frame);
     }
 }
 
 impl CallContext {
-    /// Where the journal and the events stand now: what a frame that fails goes back to.
-    pub(crate) fn marks(&self) -> (usize, usize) {
-        (self.journal.len(), self.events.len())
+    /// What a frame that starts now goes back to if it fails.
+    pub(crate) fn marks(&self) -> Marks {
+        Marks { journal: self.journal.len(), events: self.events.len() }
     }
 
     /// Whether a contract is on the call stack.

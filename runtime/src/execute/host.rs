@@ -43,10 +43,11 @@ pub(crate) fn run_frame(
     method: usize,
     allowance: u64,
 ) -> (Box<CallContext>, FrameEnd) {
-    let (journal_mark, events_mark) = ctx.marks();
+    let marks = ctx.marks();
     let contract = frame.contract;
     let args_len = frame.args.len() as u32;
     ctx.frames.push(frame);
+    ctx.transient.enter();
     let pages = ctx.registry.contract(contract).code.memory_pages_min;
     let end = match allowance.checked_sub(PAGE_GAS * pages) {
         None => FrameEnd { outcome: Outcome::Failed(Failure::OutOfGas), fuel_used: allowance },
@@ -70,7 +71,7 @@ pub(crate) fn run_frame(
             }
         },
     };
-    leave_frame(&mut ctx, &end.outcome, journal_mark, events_mark);
+    leave_frame(&mut ctx, &end.outcome, marks);
     (ctx, end)
 }
 
@@ -379,6 +380,75 @@ impl HostFunctions for HostState {
         pay_for_miss(caller, price)?;
         let amount = (u128::from(high) << 64) | u128::from(low);
         with(caller, |_, ctx| ctx.add(index, amount))
+    }
+
+    fn sub(
+        caller: &mut Caller<'_, Self>,
+        key: u32,
+        key_len: u32,
+        low: u64,
+        high: u64,
+    ) -> Result<u32> {
+        charge_for(caller, host_gas::sub, key_len.into())?;
+        let (index, price) = with(caller, |memory, ctx| {
+            let key = key_at(memory, key, key_len)?;
+            touch_to_change(ctx, key, Mode::Add)
+        })?;
+        pay_for_miss(caller, price)?;
+        let amount = (u128::from(high) << 64) | u128::from(low);
+        with(caller, |_, ctx| ctx.sub(index, amount).map(u32::from))
+    }
+
+    fn transient_read(
+        caller: &mut Caller<'_, Self>,
+        key: u32,
+        key_len: u32,
+        out: u32,
+        capacity: u32,
+    ) -> Result<u32> {
+        charge_for(caller, host_gas::transient_read, key_len.into())?;
+        let length = with(caller, |memory, ctx| {
+            let key = key_at(memory, key, key_len)?;
+            let contract = ctx.frame()?.contract;
+            Ok(ctx.transient.get(contract, key).map(<[u8]>::len))
+        })?;
+        let Some(length) = length else {
+            return Ok(ABSENT);
+        };
+        charge(caller, host_gas::transient_read.1 * length as u64)?;
+        with(caller, |memory, ctx| {
+            let contract = ctx.frame()?.contract;
+            match ctx.transient.get(contract, key_at(memory, key, key_len)?) {
+                Some(value) => copy_if_fits(memory, out, capacity, value),
+                None => Ok(ABSENT),
+            }
+        })
+    }
+
+    fn transient_write(
+        caller: &mut Caller<'_, Self>,
+        key: u32,
+        key_len: u32,
+        value: u32,
+        value_len: u32,
+    ) -> Result<()> {
+        charge_for(caller, host_gas::transient_write, u64::from(key_len) + u64::from(value_len))?;
+        with(caller, |memory, ctx| {
+            let key = key_at(memory, key, key_len)?;
+            let value = &memory[range(value, value_len, memory).ok_or(Exit::Trap)?];
+            let frame = ctx.frame()?;
+            let (contract, view) = (frame.contract, frame.view);
+            if view || value.len() > ctx.limits.value_bytes_max {
+                return Err(Exit::Trap);
+            }
+            let keys_max = ctx.limits.transient_keys_max;
+            ctx.transient.set(contract, key, value, keys_max).map_err(|_| Exit::Trap)
+        })
+    }
+
+    fn sequence(caller: &mut Caller<'_, Self>) -> Result<u32> {
+        charge_for(caller, host_gas::sequence, 0)?;
+        with(caller, |_, ctx| ctx.next_number())
     }
 
     fn emit(caller: &mut Caller<'_, Self>, event: u32, data: u32, data_len: u32) -> Result<()> {

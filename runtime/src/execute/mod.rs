@@ -21,14 +21,16 @@ pub(crate) mod call;
 pub(crate) mod host;
 pub(crate) mod overlay;
 pub(crate) mod pool;
+pub(crate) mod transient;
 
 use crate::block::Block;
 use crate::bytes::Bytes;
+use crate::delta::{Delta, counter};
 use crate::plan::graph::NodeIndex;
 use crate::plan::{CellIndex, PARENT, Placement, Plan, Sum};
 use crate::receipt::Receipt;
 use crate::resolve::{Resolved, Target};
-use call::{CallContext, Change, Outside, RunEnd, Task, add_to};
+use call::{CallContext, Change, Input, Outside, RunEnd, Task};
 use crossbeam_deque::{Steal, Stealer, Worker as Queue};
 use crossbeam_utils::Backoff;
 use parking_lot::Mutex;
@@ -43,9 +45,8 @@ use tollway_host_api::Mode;
 pub(crate) enum Cell {
     /// The key's value after the call, or after a sum.
     Value(Option<Bytes>),
-    /// What the call added, if it did: an amount, little-endian. As bytes, because the alignment of
-    /// an integer would make every cell half as large again.
-    Added(Option<[u8; 16]>),
+    /// What the call added and took, and what it took for granted.
+    Delta(Delta),
 }
 
 /// What became of a call in the lanes.
@@ -73,8 +74,8 @@ pub(crate) struct LanesOutcome {
     /// Empty for calls that do not run in lanes: refused or undeclared ones.
     pub(crate) results: Vec<OnceLock<LaneResult>>,
     pub(crate) cells: Vec<OnceLock<Cell>>,
-    /// Whether a sum met an add that did not fit.
-    pub(crate) overflowed: bool,
+    /// Whether a sum met an add that did not fit, or a debit that the counter did not hold.
+    pub(crate) unfit: bool,
     /// By call, where it was asked for.
     pub(crate) spans: Vec<OnceLock<Span>>,
 }
@@ -95,7 +96,7 @@ struct Lanes<'b> {
     next_root: AtomicUsize,
     /// Nodes that have not finished.
     unfinished: AtomicUsize,
-    overflowed: AtomicBool,
+    unfit: AtomicBool,
     bug: OnceLock<&'static str>,
     stealers: Vec<Stealer<u32>>,
     clock: Option<Instant>,
@@ -134,7 +135,7 @@ pub(crate) fn run_lanes(
         roots,
         next_root: AtomicUsize::new(0),
         unfinished: AtomicUsize::new(calls + plan.sums.iter().filter(|sum| !sum.is_final).count()),
-        overflowed: AtomicBool::new(false),
+        unfit: AtomicBool::new(false),
         bug: OnceLock::new(),
         stealers: queues.iter().map(Queue::stealer).collect(),
         spans: match clock {
@@ -166,7 +167,7 @@ pub(crate) fn run_lanes(
     Ok(LanesOutcome {
         results: lanes.results,
         cells: lanes.cells,
-        overflowed: lanes.overflowed.into_inner(),
+        unfit: lanes.unfit.into_inner(),
         spans: lanes.spans,
     })
 }
@@ -300,12 +301,11 @@ impl Lanes<'_> {
         let range = self.resolved.range(index);
         ctx.clear();
         ctx.outside = Outside::GiveUp;
-        for (access, placement) in
-            self.resolved.accesses[range.clone()].iter().zip(&self.plan.placements[range.clone()])
-        {
+        for cell in range.clone() {
+            let (access, placement) = (&self.resolved.accesses[cell], &self.plan.placements[cell]);
             let input = match access.mode {
-                Mode::Add => None,
-                Mode::Read | Mode::Write => self.input(placement),
+                Mode::Add => self.input_of_add(cell, placement),
+                Mode::Read | Mode::Write => Input::Known(self.input(placement)),
             };
             ctx.declare(access.contract, self.resolved.key(access), access.mode, input);
         }
@@ -329,8 +329,11 @@ impl Lanes<'_> {
             };
             let version = match (touched.mode, change) {
                 (Mode::Read, _) => continue,
-                (Mode::Add, Change::Added(amount)) => Cell::Added(Some(amount.to_le_bytes())),
-                (Mode::Add, _) => Cell::Added(None),
+                (Mode::Add, _) if !counts => Cell::Delta(Delta::default()),
+                (Mode::Add, Change::Added(net)) => {
+                    Cell::Delta(Delta::new(Some(net), touched.premise))
+                }
+                (Mode::Add, _) => Cell::Delta(Delta::new(None, touched.premise)),
                 (Mode::Write, Change::Written(value)) => Cell::Value(value),
                 (Mode::Write, _) => Cell::Value(touched.input.take()),
             };
@@ -346,18 +349,37 @@ impl Lanes<'_> {
         self.version(placement.source, placement.key).cloned()
     }
 
+    /// What a call may know of a counter that it adds to or takes from: if it is the first of the
+    /// block, what the parent state holds. Then a debit from an account that is just empty needs
+    /// no second run. What the call learns either way is the same.
+    fn input_of_add(&self, cell: usize, placement: &Placement) -> Input {
+        if placement.source != PARENT {
+            return Input::Unknown;
+        }
+        let key = self.plan.keys.get(placement.key);
+        if key.first_change != cell as CellIndex || counter(key.base.as_ref()).is_none() {
+            return Input::Unknown;
+        }
+        Input::Known(key.base.clone())
+    }
+
     fn version(&self, cell: CellIndex, key: u32) -> Option<&Bytes> {
         value_in(&self.cells, self.plan, cell, key)
     }
 
     fn add_up(&self, sum: &Sum, number: usize, adds: &mut Vec<u32>) {
         let mut value = self.version(sum.prior, sum.key).cloned();
+        let told = self.plan.keys.get(sum.key).base.as_ref();
         self.plan.adds_of(sum, adds);
         for add in &*adds {
-            if let Some(Cell::Added(Some(amount))) = self.cells[*add as usize].get() {
-                match add_to(value.as_ref(), u128::from_le_bytes(*amount)) {
+            let Some(Cell::Delta(delta)) = self.cells[*add as usize].get() else { continue };
+            // Repair finds the same calls, in the same order, by the same rule.
+            if !delta.holds_for(value.as_ref(), told) {
+                self.unfit.store(true, Ordering::Relaxed);
+            } else if let Some(net) = delta.net() {
+                match net.apply(value.as_ref()) {
                     Some(total) => value = Some(Bytes::from_amount(total)),
-                    None => self.overflowed.store(true, Ordering::Relaxed),
+                    None => self.unfit.store(true, Ordering::Relaxed),
                 }
             }
         }
@@ -379,6 +401,17 @@ pub(crate) fn value_in<'c>(
     match cells[cell as usize].get() {
         Some(Cell::Value(value)) => value.as_ref(),
         // Sources are writes and sums, and they have finished.
-        Some(Cell::Added(_)) | None => unreachable!("a source holds a value when it is read"),
+        Some(Cell::Delta(_)) | None => unreachable!("a source holds a value when it is read"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_stay_small() {
+        // A block has one for every access: a delta must not make them larger than a value does.
+        assert_eq!(size_of::<Cell>(), size_of::<Bytes>());
     }
 }

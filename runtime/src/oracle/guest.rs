@@ -26,6 +26,8 @@ pub(super) enum Change {
     Written(Option<Vec<u8>>),
     /// So much more than it had.
     Added(u128),
+    /// So much less than it had.
+    Taken(u128),
 }
 
 /// A top-level call that is running.
@@ -42,6 +44,10 @@ pub(super) struct Run {
     /// Keys in the access set that were not declared in any way.
     pub(super) extra_keys: usize,
     pub(super) changes: BTreeMap<Vec<u8>, Change>,
+    /// By contract and key.
+    pub(super) transient: BTreeMap<(Address, Vec<u8>), Vec<u8>>,
+    /// The next number of `sequence`.
+    pub(super) sequence: u32,
     pub(super) events: Vec<Event>,
     /// The contracts that run, the innermost last.
     pub(super) stack: Vec<Frame>,
@@ -84,13 +90,21 @@ pub(super) struct Guest {
     stop: Option<Stop>,
 }
 
-/// The sum of a counter and an amount; `None` if it leaves its range, or the value is no counter.
-pub(super) fn sum(value: Option<&[u8]>, amount: u128) -> Option<u128> {
-    let value = match value {
-        Some(bytes) => u128::from_le_bytes(bytes.try_into().ok()?),
-        None => 0,
-    };
-    value.checked_add(amount)
+/// What a counter holds; `None` if the value is no counter.
+pub(super) fn counter(value: Option<&[u8]>) -> Option<u128> {
+    match value {
+        Some(bytes) => Some(u128::from_le_bytes(bytes.try_into().ok()?)),
+        None => Some(0),
+    }
+}
+
+/// A counter after a change that did not read it; `None` if it leaves its range.
+pub(super) fn after(before: u128, change: &Change) -> Option<u128> {
+    match change {
+        Change::Added(amount) => before.checked_add(*amount),
+        Change::Taken(amount) => before.checked_sub(*amount),
+        Change::Written(_) => unreachable!("a written value does not depend on the one before"),
+    }
 }
 
 /// Runs a method of a contract with at most `allowance` gas, in an instance of its own. If it
@@ -102,6 +116,7 @@ pub(super) fn run_frame(
     allowance: u64,
 ) -> (Box<Run>, FrameEnd) {
     let (changes, events) = (run.changes.clone(), run.events.clone());
+    let transient = run.transient.clone();
     let pages = run.world.contracts[&frame.contract].code.memory_pages_min;
     let out_of_gas =
         || FrameEnd { outcome: Outcome::Failed(Failure::OutOfGas), gas_used: allowance };
@@ -121,6 +136,7 @@ pub(super) fn run_frame(
     }
     if !matches!(end.outcome, Outcome::Returned(_)) {
         run.changes = changes;
+        run.transient = transient;
         run.events = events;
     }
     (run, end)
@@ -224,8 +240,9 @@ impl Run {
         match self.changes.get(key) {
             None => Ok(before.cloned()),
             Some(Change::Written(value)) => Ok(value.clone()),
-            Some(Change::Added(amount)) => {
-                let total = sum(before.map(Vec::as_slice), *amount).ok_or(Stop::AddOverflow)?;
+            Some(change) => {
+                let before = counter(before.map(Vec::as_slice)).ok_or(Stop::AddOverflow)?;
+                let total = after(before, change).ok_or(Stop::AddOverflow)?;
                 let value = Some(total.to_le_bytes().to_vec());
                 self.changes.insert(key.to_vec(), Change::Written(value.clone()));
                 Ok(value)
@@ -238,11 +255,44 @@ impl Run {
         let change = match self.changes.get(&key) {
             None => Some(Change::Added(amount)),
             Some(Change::Added(earlier)) => earlier.checked_add(amount).map(Change::Added),
-            Some(Change::Written(value)) => sum(value.as_deref(), amount)
+            Some(Change::Taken(earlier)) if amount > *earlier => {
+                Some(Change::Added(amount - earlier))
+            }
+            Some(Change::Taken(earlier)) => Some(Change::Taken(earlier - amount)),
+            Some(Change::Written(value)) => counter(value.as_deref())
+                .and_then(|value| value.checked_add(amount))
                 .map(|total| Change::Written(Some(total.to_le_bytes().to_vec()))),
         };
         self.changes.insert(key, change.ok_or(Stop::AddOverflow)?);
         Ok(())
+    }
+
+    /// Takes from a key if it holds as much now, and says whether it does.
+    fn sub(&mut self, key: Vec<u8>, amount: u128) -> Result<bool, Stop> {
+        let before = || counter(self.state.get(&key).map(Vec::as_slice)).ok_or(Stop::AddOverflow);
+        let change = match self.changes.get(&key) {
+            None => (before()? >= amount).then_some(Change::Taken(amount)),
+            // What was added may, with what was there, be more than a counter holds.
+            Some(Change::Added(added)) => {
+                let before = before()?;
+                match amount.checked_sub(*added) {
+                    None => Some(Change::Added(added - amount)),
+                    Some(missing) => (before >= missing).then_some(Change::Taken(missing)),
+                }
+            }
+            Some(Change::Taken(taken)) => {
+                let rest = before()?.checked_sub(*taken).expect("no more is taken than is there");
+                (rest >= amount).then(|| Change::Taken(taken + amount))
+            }
+            Some(Change::Written(value)) => {
+                let value = counter(value.as_deref()).ok_or(Stop::AddOverflow)?;
+                let rest = value.checked_sub(amount);
+                rest.map(|rest| Change::Written(Some(rest.to_le_bytes().to_vec())))
+            }
+        };
+        let is_done = change.is_some();
+        self.changes.extend(change.map(|change| (key, change)));
+        Ok(is_done)
     }
 
     /// The method that a contract wants to call, or why it can't.
@@ -432,6 +482,61 @@ impl HostFunctions for Guest {
         charge(host, miss_gas)?;
         let amount = (u128::from(high) << 64) + u128::from(low);
         check(host, |run| run.add(key, amount))
+    }
+
+    fn sub(host: &mut Host<'_>, key: u32, key_len: u32, low: u64, high: u64) -> Result<u32> {
+        charge_for(host, "sub", key_len.into())?;
+        let key = key_at(host, key, key_len)?;
+        let (key, miss_gas) = check(host, |run| run.touch(&key, Mode::Add))?;
+        charge(host, miss_gas)?;
+        let amount = (u128::from(high) << 64) + u128::from(low);
+        check(host, |run| run.sub(key, amount)).map(u32::from)
+    }
+
+    fn transient_read(
+        host: &mut Host<'_>,
+        key: u32,
+        key_len: u32,
+        out: u32,
+        capacity: u32,
+    ) -> Result<u32> {
+        charge_for(host, "transient_read", key_len.into())?;
+        let key = (top(host).contract, key_at(host, key, key_len)?);
+        let Some(value) = run(host).transient.get(&key).cloned() else { return Ok(ABSENT) };
+        let gas_byte = host_function("transient_read").map_or(0, |row| row.gas_byte);
+        charge(host, gas_byte * value.len() as u64)?;
+        put_if_fits(host, out, capacity, &value)
+    }
+
+    fn transient_write(
+        host: &mut Host<'_>,
+        key: u32,
+        key_len: u32,
+        value: u32,
+        value_len: u32,
+    ) -> Result<()> {
+        charge_for(host, "transient_write", u64::from(key_len) + u64::from(value_len))?;
+        let key = (top(host).contract, key_at(host, key, key_len)?);
+        let value = bytes_at(host, value, value_len)?;
+        let run = run(host);
+        let limits = &run.world.limits;
+        let is_new = !run.transient.contains_key(&key);
+        let allowed = !run.top().view
+            && value.len() <= limits.value_bytes_max
+            && !(is_new && run.transient.len() >= limits.transient_keys_max);
+        if allowed {
+            run.transient.insert(key, value);
+        }
+        require(host, allowed)
+    }
+
+    fn sequence(host: &mut Host<'_>) -> Result<u32> {
+        charge_for(host, "sequence", 0)?;
+        let number = run(host).sequence;
+        let next = number.checked_add(1);
+        require(host, next.is_some())?;
+        run(host).sequence = next.unwrap_or(number);
+        Ok(number)
     }
 
     fn emit(host: &mut Host<'_>, event: u32, data: u32, data_len: u32) -> Result<()> {

@@ -144,6 +144,8 @@ impl Oracle {
             misses: 0,
             extra_keys: 0,
             changes: BTreeMap::new(),
+            transient: BTreeMap::new(),
+            sequence: 0,
             events: Vec::new(),
             stack: Vec::new(),
             undeclared: None,
@@ -224,8 +226,9 @@ fn settle(changes: BTreeMap<Vec<u8>, Change>, state: &State) -> Option<Writes> {
     let value_after = |(key, change): (Vec<u8>, Change)| {
         let value = match change {
             Change::Written(value) => value,
-            Change::Added(amount) => {
-                Some(guest::sum(state.get(&key).map(Vec::as_slice), amount)?.to_le_bytes().into())
+            change => {
+                let before = guest::counter(state.get(&key).map(Vec::as_slice))?;
+                Some(guest::after(before, &change)?.to_le_bytes().into())
             }
         };
         Some((key, value))

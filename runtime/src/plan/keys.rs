@@ -25,6 +25,8 @@ pub(crate) struct PlannedKey {
     pub(crate) base: Option<Bytes>,
     /// The cell of its last version, by its shard's numbers.
     last: CellIndex,
+    /// The first access that may change it, if there is one: what it finds is `base`.
+    pub(crate) first_change: CellIndex,
     /// The last add that no sum has yet.
     open_add: u32,
 }
@@ -171,6 +173,9 @@ fn place_shard(
         }
         let key = shard.number(resolved.key(access), access.contract, access.hash);
         let planned = &mut shard.keys[key as usize];
+        if planned.first_change == PARENT && access.mode != Mode::Read {
+            planned.first_change = index as CellIndex;
+        }
         let source = match access.mode {
             Mode::Add => std::mem::replace(&mut planned.open_add, index as u32),
             Mode::Read | Mode::Write => {
@@ -210,6 +215,7 @@ impl Shard {
             slot: None,
             base: None,
             last: PARENT,
+            first_change: PARENT,
             open_add: PARENT,
         });
         let keys = &self.keys;

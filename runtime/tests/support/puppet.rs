@@ -60,6 +60,26 @@ pub(crate) enum Op {
     Context,
     /// Calls a function of its own, so deep.
     Recurse(u32),
+    /// Takes an amount from a cell, and mixes in the answer; reverts on the answer it says.
+    Sub(u8, u64, RevertOn),
+    /// Takes 2¹²⁸ − 1 from a cell, and mixes in the answer.
+    SubMost(u8),
+    /// Sets a cell to an amount.
+    Set(u8, u64),
+    /// Reads a transient cell and mixes it in.
+    ReadTransient(u8),
+    /// Writes the mix to a transient cell.
+    WriteTransient(u8),
+    /// Mixes in the next number of the call.
+    Sequence,
+}
+
+/// The answer to a debit on which a script reverts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RevertOn {
+    Less = 0,
+    Done = 1,
+    Neither = 2,
 }
 
 fn encode_op(op: &Op, out: &mut Vec<u8>) {
@@ -106,6 +126,19 @@ fn encode_op(op: &Op, out: &mut Vec<u8>) {
             out.push(19);
             out.extend(depth.to_le_bytes());
         }
+        Op::Sub(cell, amount, revert_on) => {
+            out.extend([20, *cell]);
+            out.extend(amount.to_le_bytes());
+            out.push(*revert_on as u8);
+        }
+        Op::SubMost(cell) => out.extend([21, *cell]),
+        Op::Set(cell, amount) => {
+            out.extend([22, *cell]);
+            out.extend(amount.to_le_bytes());
+        }
+        Op::ReadTransient(cell) => out.extend([23, *cell]),
+        Op::WriteTransient(cell) => out.extend([24, *cell]),
+        Op::Sequence => out.push(25),
     }
 }
 
@@ -363,6 +396,38 @@ const WAT: &str = r#"
     (if (i32.eq (local.get $op) (i32.const 19)) (then
       (call $mix (call $recurse (i32.load offset=1 (local.get $p))))
       (local.set $p (i32.add (local.get $p) (i32.const 5))) (br $next)))
+    (if (i32.eq (local.get $op) (i32.const 20)) (then
+      (local.set $n (call $sub (i32.const 0) (i32.const 2)
+        (i64.load offset=2 (local.get $p)) (i64.const 0)))
+      (call $mix (i64.extend_i32_u (local.get $n)))
+      (if (i32.eq (local.get $n) (i32.load8_u offset=10 (local.get $p))) (then
+        (i64.store (i32.const 16) (global.get $mix))
+        (call $output (i32.const 16) (i32.const 8))
+        (call $revert)))
+      (local.set $p (i32.add (local.get $p) (i32.const 11))) (br $next)))
+    (if (i32.eq (local.get $op) (i32.const 21)) (then
+      (call $mix (i64.extend_i32_u
+        (call $sub (i32.const 0) (i32.const 2) (i64.const -1) (i64.const -1))))
+      (local.set $p (i32.add (local.get $p) (i32.const 2))) (br $next)))
+    (if (i32.eq (local.get $op) (i32.const 22)) (then
+      (i64.store (i32.const 16) (i64.load offset=2 (local.get $p)))
+      (i64.store (i32.const 24) (i64.const 0))
+      (call $write (i32.const 0) (i32.const 2) (i32.const 16) (i32.const 16))
+      (local.set $p (i32.add (local.get $p) (i32.const 10))) (br $next)))
+    (if (i32.eq (local.get $op) (i32.const 23)) (then
+      (local.set $n
+        (call $transient_read (i32.const 0) (i32.const 2) (i32.const 128) (i32.const 64)))
+      (if (i32.eq (local.get $n) (i32.const -1))
+        (then (call $mix (i64.const -1)))
+        (else (call $mix_bytes (local.get $n))))
+      (local.set $p (i32.add (local.get $p) (i32.const 2))) (br $next)))
+    (if (i32.eq (local.get $op) (i32.const 24)) (then
+      (i64.store (i32.const 16) (global.get $mix))
+      (call $transient_write (i32.const 0) (i32.const 2) (i32.const 16) (i32.const 8))
+      (local.set $p (i32.add (local.get $p) (i32.const 2))) (br $next)))
+    (if (i32.eq (local.get $op) (i32.const 25)) (then
+      (call $mix (i64.extend_i32_u (call $sequence)))
+      (local.set $p (i32.add (local.get $p) (i32.const 1))) (br $next)))
     (unreachable))
   (unreachable))
 "#;

@@ -124,7 +124,8 @@ fn with_typed(item: TokenStream) -> Result<TokenStream> {
 fn storage(model: &Model) -> TokenStream {
     let mut item = model.storage.clone();
     let name = &item.ident;
-    let fields = model.fields.iter().enumerate().map(|(index, field)| {
+    let numbered = model.fields.iter().enumerate().chain(model.transients.iter().enumerate());
+    let fields = numbered.map(|(index, field)| {
         let index = index as u8;
         let name = &field.name;
         quote!(#name: ::tollway_sdk::storage::Storage::field(#index))
@@ -219,6 +220,16 @@ fn abi(model: &Model, accesses: &[Access]) -> TokenStream {
             );
         })
     });
+    // So was whether it is transient; an alias of a cell would hide it.
+    let kinds = model.fields.iter().chain(&model.transients).map(|field| {
+        let (ty, transient) = (&field.ty, field.transient);
+        quote_spanned! {ty.span()=>
+            const _: () = assert!(
+                <#ty as ::tollway_sdk::storage::Storage>::TRANSIENT == #transient,
+                "write `Transient<T>` out, not an alias of it"
+            );
+        }
+    });
     let error_type = error_type(model);
     let methods = model
         .entries
@@ -246,6 +257,7 @@ fn abi(model: &Model, accesses: &[Access]) -> TokenStream {
     let methods: Vec<_> = methods.collect();
     quote! {
         #(#counts)*
+        #(#kinds)*
 
         #[allow(
             non_upper_case_globals,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! none | undeclared
-//! read config[pool], write balances[caller], add balances[to], write allowances[(from, caller)],
+//! read config[pool], add balances[caller], add balances[to], write allowances[(from, caller)],
 //! for leg in legs { add balances[leg.to] },
 //! call imm.token0.transfer_from(caller, this, _)
 //! ```
@@ -172,6 +172,12 @@ impl Reader<'_> {
         parts: &[Expr],
         span: Span,
     ) -> Result<(Template, TokenStream)> {
+        if self.model.is_transient(name) {
+            return Err(Error::new(
+                name.span(),
+                format!("`{name}` is transient: the call's own, and never declared"),
+            ));
+        }
         let Some(index) = self.model.field(name) else {
             return Err(Error::new(
                 name.span(),

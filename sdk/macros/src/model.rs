@@ -21,7 +21,10 @@ pub(crate) struct Model {
     pub(crate) name: Ident,
     pub(crate) immutables: Option<ItemStruct>,
     pub(crate) storage: ItemStruct,
+    /// What is stored, in the order of the ABI.
     pub(crate) fields: Vec<StorageField>,
+    /// What lives as long as a call; their keys are numbered by themselves.
+    pub(crate) transients: Vec<StorageField>,
     pub(crate) events: Vec<ItemStruct>,
     pub(crate) error: Option<ItemEnum>,
     pub(crate) entries: Vec<Entry>,
@@ -41,6 +44,7 @@ pub(crate) struct StorageField {
     /// The types of the key's parts, for a map.
     pub(crate) key: Option<Vec<Type>>,
     pub(crate) counter: bool,
+    pub(crate) transient: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,6 +80,10 @@ pub(crate) struct Param {
 impl Model {
     pub(crate) fn field(&self, name: &Ident) -> Option<usize> {
         self.fields.iter().position(|field| field.name == *name)
+    }
+
+    pub(crate) fn is_transient(&self, name: &Ident) -> bool {
+        self.transients.iter().any(|field| field.name == *name)
     }
 
     pub(crate) fn immutable(&self, name: &Ident) -> Option<usize> {
@@ -134,7 +142,8 @@ impl Model {
                 "a contract needs a `#[storage]` struct, which may be empty",
             )
         })?;
-        let fields = parse_storage(&storage)?;
+        let (transients, fields) =
+            parse_storage(&storage)?.into_iter().partition(|field| field.transient);
         let mut entries = Vec::new();
         let mut functions = BTreeMap::new();
         for item in &mut rest {
@@ -165,6 +174,7 @@ impl Model {
             immutables,
             storage,
             fields,
+            transients,
             events,
             error,
             entries,
@@ -262,23 +272,55 @@ fn parse_storage(storage: &ItemStruct) -> Result<Vec<StorageField>> {
                     "`imm` is the name under which methods find the immutables",
                 ));
             }
-            let (key, counter) = shape_of(&field.ty)?;
-            Ok(StorageField { name, ty: field.ty.clone(), key, counter })
+            let Shape { key, cell } = shape_of(&field.ty)?;
+            Ok(StorageField {
+                name,
+                ty: field.ty.clone(),
+                key,
+                counter: cell == CellKind::Counter,
+                transient: cell == CellKind::Transient,
+            })
         })
         .collect()
 }
 
-/// The key of a map, and whether the values are counters.
-fn shape_of(ty: &Type) -> Result<(Option<Vec<Type>>, bool)> {
-    let unknown =
-        || Error::new_spanned(ty, "a storage field is an `Item<T>`, a `Counter` or a `Map<K, C>`");
+struct Shape {
+    /// The key's parts, for a map.
+    key: Option<Vec<Type>>,
+    cell: CellKind,
+}
+
+#[derive(PartialEq, Eq)]
+enum CellKind {
+    Item,
+    Counter,
+    Transient,
+}
+
+impl CellKind {
+    fn of(name: &str) -> Option<Self> {
+        match name {
+            "Item" => Some(Self::Item),
+            "Counter" => Some(Self::Counter),
+            "Transient" => Some(Self::Transient),
+            _ => None,
+        }
+    }
+}
+
+/// What a storage field is, read off its tokens.
+fn shape_of(ty: &Type) -> Result<Shape> {
+    let unknown = || {
+        Error::new_spanned(
+            ty,
+            "a storage field is an `Item<T>`, a `Counter`, a `Transient<T>` or a `Map<K, C>`",
+        )
+    };
     let Type::Path(path) = ty else {
         return Err(unknown());
     };
     let last = path.path.segments.last().ok_or_else(unknown)?;
     match last.ident.to_string().as_str() {
-        "Item" => Ok((None, false)),
-        "Counter" => Ok((None, true)),
         "Map" => {
             let PathArguments::AngleBracketed(args) = &last.arguments else {
                 return Err(unknown());
@@ -294,14 +336,18 @@ fn shape_of(ty: &Type) -> Result<(Option<Vec<Type>>, bool)> {
                 Type::Tuple(tuple) => tuple.elems.iter().cloned().collect(),
                 other => vec![other.clone()],
             };
-            let counter = matches!(
-                cell,
-                Type::Path(path)
-                    if path.path.segments.last().is_some_and(|last| last.ident == "Counter")
-            );
-            Ok((Some(parts), counter))
+            let cell = match cell {
+                Type::Path(path) => path.path.segments.last(),
+                _ => None,
+            };
+            // What it is not, the compiler says.
+            let cell = cell.and_then(|last| CellKind::of(&last.ident.to_string()));
+            Ok(Shape { key: Some(parts), cell: cell.unwrap_or(CellKind::Item) })
         }
-        _ => Err(unknown()),
+        name => {
+            let cell = CellKind::of(name).ok_or_else(unknown)?;
+            Ok(Shape { key: None, cell })
+        }
     }
 }
 

@@ -139,6 +139,7 @@ macro_rules! number_from {
 number_from!(height, u64, "The height of the block.");
 number_from!(time_ms, u64, "The block's time in milliseconds since the Unix epoch.");
 number_from!(call_index, u32, "The position of the top-level call in its block.");
+number_from!(sequence, u32, "A number that no other use gets in the same top-level call, from 0.");
 number_from!(gas_left, u64, "The gas that this call has left.");
 
 /// The arguments, `length` bytes as the entry point was told, in `out`. `Err` with that length if
@@ -232,6 +233,47 @@ pub fn remove(key: &[u8]) {
 pub fn add(key: &[u8], amount: u128) {
     // SAFETY: `key` is readable for its length.
     unsafe { import::add(at(key), key.len() as u32, amount as u64, (amount >> 64) as u64) }
+}
+
+/// Takes `amount` from the counter under `key` without reading it; `false` if it holds less.
+#[inline(always)]
+pub fn sub(key: &[u8], amount: u128) -> bool {
+    // SAFETY: `key` is readable for its length.
+    unsafe { import::sub(at(key), key.len() as u32, amount as u64, (amount >> 64) as u64) != 0 }
+}
+
+/// The transient value under `key` in `out`; `None` if the key holds none, `Err` with its length
+/// if it does not fit.
+#[inline(always)]
+pub fn transient_read<'a, const N: usize>(
+    key: &[u8],
+    out: &'a mut Buffer<N>,
+) -> Option<Result<&'a [u8], usize>> {
+    let (at, length, out_at) = (at(key), key.len() as u32, at_mut(&mut out.bytes));
+    // SAFETY: `key` is readable for its length, and the host writes at most `N` bytes to `out`.
+    let length = unsafe { import::transient_read(at, length, out_at, N as u32) };
+    if length == ABSENT {
+        return None;
+    }
+    Some(out.fill(length as usize))
+}
+
+/// The transient value under `key` on the heap; `length` is what [`transient_read`] said.
+pub fn transient_read_vec(key: &[u8], length: usize) -> alloc::vec::Vec<u8> {
+    let mut out = alloc::vec::Vec::with_capacity(length);
+    let out_at = at_mut(out.spare_capacity_mut());
+    // SAFETY: `key` is readable for its length; the host writes at most `length` bytes to `out`.
+    let written =
+        unsafe { import::transient_read(at(key), key.len() as u32, out_at, length as u32) };
+    set_written(&mut out, written, length);
+    out
+}
+
+/// Puts a transient `value` under `key`.
+#[inline(always)]
+pub fn transient_write(key: &[u8], value: &[u8]) {
+    // SAFETY: both slices are readable for their length.
+    unsafe { import::transient_write(at(key), key.len() as u32, at(value), value.len() as u32) }
 }
 
 /// Emits event number `event`.

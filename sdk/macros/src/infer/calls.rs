@@ -17,8 +17,8 @@ impl Walk<'_> {
                 self.all_used(&call.args)?;
                 let mode = match method.as_str() {
                     "get" | "get_or" | "get_or_default" | "exists" => Mode::Read,
-                    "set" | "sub" | "remove" => Mode::Write,
-                    "add" => Mode::Add,
+                    "set" | "remove" => Mode::Write,
+                    "add" | "sub" => Mode::Add,
                     _ => {
                         return Err(Error::new(
                             call.method.span(),
@@ -36,6 +36,16 @@ impl Walk<'_> {
                     self.find(Template::Key { mode, field, parts });
                 }
                 Ok(Value::Opaque)
+            }
+            Value::Transient => {
+                self.all_used(&call.args)?;
+                if self.entry.kind == Kind::View && method == "set" {
+                    return Err(Error::new(
+                        call.method.span(),
+                        "a view sets nothing, not even what is transient",
+                    ));
+                }
+                Ok(if method == "at" { Value::Transient } else { Value::Opaque })
             }
             Value::Contract if self.model.functions.contains_key(&method) => self.inline(call),
             storage if storage.is_storage() => {
@@ -197,7 +207,7 @@ impl Walk<'_> {
             Value::Tuple(values) => values.iter().any(|value| self.may_touch(ty, value)),
             Value::Client(_) | Value::Immutables => true,
             Value::Contract | Value::Map(_) | Value::Cell { .. } => true,
-            Value::Data(_) | Value::Opaque => false,
+            Value::Data(_) | Value::Transient | Value::Opaque => false,
         }
     }
 

@@ -270,6 +270,9 @@ impl Walk<'_> {
         let base = self.expr(&field.base)?;
         Ok(match (base, &field.member) {
             (Value::Contract, Member::Named(name)) if name == "imm" => Value::Immutables,
+            (Value::Contract, Member::Named(name)) if self.model.is_transient(name) => {
+                Value::Transient
+            }
             (Value::Contract, Member::Named(name)) => match self.model.field(name) {
                 // A field that is not there is the compiler's to report.
                 None => Value::Opaque,

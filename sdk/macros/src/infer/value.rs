@@ -23,6 +23,9 @@ pub(super) enum Value {
         field: usize,
         keys: Vec<Vec<Known>>,
     },
+    /// Transient storage: a field, or an entry of one. It may go where it likes, because no key
+    /// of it is ever declared.
+    Transient,
     /// Anything else.
     Opaque,
 }
@@ -94,9 +97,8 @@ impl Value {
         match self {
             Self::Contract | Self::Map(_) | Self::Cell { .. } => true,
             Self::Tuple(values) => values.iter().any(Self::is_storage),
-            Self::Known(_) | Self::Data(_) | Self::Client(_) | Self::Immutables | Self::Opaque => {
-                false
-            }
+            Self::Known(_) | Self::Data(_) | Self::Client(_) => false,
+            Self::Immutables | Self::Transient | Self::Opaque => false,
         }
     }
 
