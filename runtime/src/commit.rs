@@ -3,37 +3,68 @@
 use crate::block::Height;
 use crate::bytes::Bytes;
 use crate::execute::overlay::Overlay;
-use crate::execute::{LanesOutcome, value_in};
+use crate::execute::{LanesOutcome, add_up, value_in};
+use crate::plan::keys::PlannedKey;
 use crate::plan::{PARENT, Plan};
-use crate::store::{Write, WriteBatch};
+use crate::store::{NO_SLOT, Write, WriteBatch};
 use rayon::prelude::*;
 
-/// The batch of a block whose lanes needed no repair. Each shard of the plan's keys makes its part.
+/// A counter did not hold what a call took from it, or can't hold what was added.
+#[derive(Debug)]
+pub(crate) struct Unfit;
+
+/// The batch of a block whose lanes need no repair. Each group of the plan's keys makes its part,
+/// and sums up the adds that no call has read.
+///
+/// # Errors
+/// [`Unfit`] if one of these sums can't be: the block needs repair.
 pub(crate) fn batch_of_lanes(
     plan: &Plan,
     lanes: &LanesOutcome,
     height: Height,
     parent_version: u64,
-) -> WriteBatch {
-    let writes_of = |shard| writes_of_shard(plan, lanes, shard);
-    let parts = match plan.keys.shard_count() {
-        1 => vec![writes_of(0)],
-        shards => (0..shards).into_par_iter().map(writes_of).collect(),
+) -> Result<WriteBatch, Unfit> {
+    let writes_of = |group| writes_of_group(plan, lanes, group);
+    let parts = match plan.keys.group_count() {
+        1 => vec![writes_of(0)?],
+        groups => (0..groups).into_par_iter().map(writes_of).collect::<Result<_, _>>()?,
     };
-    WriteBatch { height, parent_version, parts }
+    Ok(WriteBatch { height, parent_version, parts })
 }
 
-fn writes_of_shard(plan: &Plan, lanes: &LanesOutcome, shard: usize) -> Vec<Write> {
-    let keys = plan.keys.iter_shard(shard);
+fn writes_of_group(plan: &Plan, lanes: &LanesOutcome, group: usize) -> Result<Vec<Write>, Unfit> {
+    let keys = plan.keys.iter_group(group);
     let mut writes = Vec::with_capacity(keys.len());
+    let mut adds = Vec::new();
     for (number, key) in keys {
-        let last = plan.keys.last_version(number);
-        let value = value_in(&lanes.cells, plan, last, number);
-        if last != PARENT && value != key.base.as_ref() {
-            writes.push(Write::new(key.slot, key.contract, &key.key, value.cloned()));
+        let last = plan.last_version(key);
+        if last == PARENT && key.last_add == PARENT {
+            continue;
+        }
+        let base = plan.store.value(key.slot);
+        if key.last_add == PARENT {
+            let value = value_in(&lanes.cells, plan, last, number);
+            if value != base {
+                writes.push(write(plan, number, key, value.cloned()));
+            }
+            continue;
+        }
+        plan.adds_up_to(key.last_add, &mut adds);
+        let prior = value_in(&lanes.cells, plan, last, number);
+        let value = add_up(&lanes.cells, prior, base, &adds).ok_or(Unfit)?;
+        if value.as_ref() != base {
+            writes.push(write(plan, number, key, value));
         }
     }
-    writes
+    Ok(writes)
+}
+
+fn write(plan: &Plan, number: u32, key: &PlannedKey, value: Option<Bytes>) -> Write {
+    if key.slot != NO_SLOT {
+        return Write::to_slot(key.slot, value);
+    }
+    let (contract, key) = plan.keys.name(number, &plan.store);
+    Write::to_key(contract, key, value)
 }
 
 /// The batch of a block that was repaired, or of a call outside blocks.
@@ -44,16 +75,17 @@ pub(crate) fn batch_of_overlay(
     parent_version: u64,
 ) -> WriteBatch {
     let (mut planned, others) = overlay.into_parts();
-    let keys = plan.iter().flat_map(|plan| plan.keys.iter());
-    let mut writes: Vec<Write> = keys
-        .filter_map(|(number, key)| {
-            let value = planned[number as usize].take();
-            (value != key.base).then(|| Write::new(key.slot, key.contract, &key.key, value))
-        })
-        .collect();
+    let mut writes = Vec::new();
+    if let Some(plan) = plan {
+        for (number, key) in plan.keys.iter() {
+            if let Some(value) = planned[number as usize].take()
+                && value.as_ref() != plan.store.value(key.slot)
+            {
+                writes.push(write(plan, number, key, value));
+            }
+        }
+    }
     let others = others.into_iter();
-    writes.extend(
-        others.map(|((contract, key), value)| Write::new(None, contract, &Bytes::new(&key), value)),
-    );
+    writes.extend(others.map(|((contract, key), value)| Write::to_key(contract, &key, value)));
     WriteBatch { height, parent_version, parts: vec![writes] }
 }

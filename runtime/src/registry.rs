@@ -2,8 +2,10 @@
 //! block may plan with it.
 
 use crate::engine::code::{Code, CodeHash};
+use crate::limits::Limits;
+use crate::resolve::{Program, compile};
 use hashbrown::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tollway_host_api::Address;
 
 /// The position of a contract among the contracts of this runtime: a short name for its address
@@ -19,6 +21,15 @@ pub struct Contract {
     pub code: Arc<Code>,
     /// The borsh-encoded values of its immutables, one after another.
     pub immutables: Arc<[u8]>,
+    /// By method, how its keys are found, as far as it was asked for.
+    programs: Arc<[OnceLock<Option<Program>>]>,
+}
+
+impl Contract {
+    pub(crate) fn new(address: Address, code: Arc<Code>, immutables: Arc<[u8]>) -> Self {
+        let programs = code.abi.methods.iter().map(|_| OnceLock::new()).collect();
+        Self { address, code, immutables, programs }
+    }
 }
 
 /// All contracts.
@@ -40,6 +51,30 @@ impl Registry {
     /// If the index is not from this registry.
     pub fn contract(&self, index: ContractIndex) -> &Contract {
         &self.contracts[index as usize]
+    }
+
+    /// The program that finds the keys of a method's calls, if it has one.
+    #[inline]
+    pub(crate) fn program(
+        &self,
+        contract: ContractIndex,
+        method: usize,
+        limits: &Limits,
+    ) -> Option<&Program> {
+        let slot = &self.contract(contract).programs[method];
+        match slot.get() {
+            Some(program) => program.as_ref(),
+            None => self.compile(contract, method, limits),
+        }
+    }
+
+    #[cold]
+    fn compile(&self, contract: ContractIndex, method: usize, limits: &Limits) -> Option<&Program> {
+        let Contract { code, programs, .. } = self.contract(contract);
+        // Contracts are never changed or removed, so that a program holds for good. One that calls
+        // a contract to come is asked for again.
+        let program = compile(contract, &code.abi.methods[method], self, limits).ok()?;
+        programs[method].get_or_init(|| program).as_ref()
     }
 
     /// All contracts, in the order of their instantiation.

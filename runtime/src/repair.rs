@@ -113,7 +113,7 @@ pub(crate) fn repair(
 impl Walk<'_> {
     fn accesses(&self, call: usize) -> impl Iterator<Item = (usize, &Access, u32)> {
         let range = self.resolved.range(call);
-        range.map(|at| (at, &self.resolved.accesses[at], self.plan.placements[at].key))
+        range.map(|at| (at, &self.resolved.accesses[at], self.plan.placement(at).key))
     }
 
     /// Whether a call saw, in its lane, an input that is not the value now, or got an answer that
@@ -123,13 +123,13 @@ impl Walk<'_> {
             if access.mode == Mode::Add {
                 return match self.lanes.cells[at].get() {
                     Some(Cell::Delta(delta)) => {
-                        let told = self.plan.keys.get(key).base.as_ref();
+                        let told = self.plan.base(key);
                         !delta.holds_for(overlay.planned(key), told)
                     }
                     _ => false,
                 };
             }
-            let source = self.plan.placements[at].source;
+            let source = self.plan.placement(at).source;
             self.suspect[key as usize]
                 && value_in(&self.lanes.cells, self.plan, source, key) != overlay.planned(key)
         })

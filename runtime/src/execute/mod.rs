@@ -29,7 +29,7 @@ use crate::delta::{Delta, counter};
 use crate::plan::graph::NodeIndex;
 use crate::plan::{CellIndex, PARENT, Placement, Plan, Sum};
 use crate::receipt::Receipt;
-use crate::resolve::{Resolved, Target};
+use crate::resolve::{Access, Resolved, Target};
 use call::{CallContext, Change, Input, Outside, RunEnd, Task};
 use crossbeam_deque::{Steal, Stealer, Worker as Queue};
 use crossbeam_utils::Backoff;
@@ -129,12 +129,12 @@ pub(crate) fn run_lanes(
         block,
         resolved,
         plan,
-        cells: empty(plan.placements.len() + plan.sums.len()),
+        cells: empty(plan.access_count() + plan.sums.len()),
         results: empty(resolved.targets.len()),
         waits: plan.graph.waits.iter().map(|count| AtomicU32::new(*count)).collect(),
         roots,
         next_root: AtomicUsize::new(0),
-        unfinished: AtomicUsize::new(calls + plan.sums.iter().filter(|sum| !sum.is_final).count()),
+        unfinished: AtomicUsize::new(calls + plan.sums.len()),
         unfit: AtomicBool::new(false),
         bug: OnceLock::new(),
         stealers: queues.iter().map(Queue::stealer).collect(),
@@ -160,10 +160,6 @@ pub(crate) fn run_lanes(
     if let Some(bug) = lanes.bug.get() {
         return Err(bug);
     }
-    let sums = plan.sums.par_iter().enumerate().with_min_len(CELLS_AT_ONCE);
-    sums.filter(|(_, sum)| sum.is_final).for_each_init(Vec::new, |adds, (number, sum)| {
-        lanes.add_up(sum, number, adds);
-    });
     Ok(LanesOutcome {
         results: lanes.results,
         cells: lanes.cells,
@@ -302,10 +298,10 @@ impl Lanes<'_> {
         ctx.clear();
         ctx.outside = Outside::GiveUp;
         for cell in range.clone() {
-            let (access, placement) = (&self.resolved.accesses[cell], &self.plan.placements[cell]);
+            let (access, placement) = (&self.resolved.accesses[cell], self.plan.placement(cell));
             let input = match access.mode {
-                Mode::Add => self.input_of_add(cell, placement),
-                Mode::Read | Mode::Write => Input::Known(self.input(placement)),
+                Mode::Add => self.input_of_add(access, &placement),
+                Mode::Read | Mode::Write => Input::Known(self.input(access, &placement)),
             };
             ctx.declare(access.contract, self.resolved.key(access), access.mode, input);
         }
@@ -345,47 +341,57 @@ impl Lanes<'_> {
     }
 
     /// The value that an access reads.
-    fn input(&self, placement: &Placement) -> Option<Bytes> {
-        self.version(placement.source, placement.key).cloned()
+    fn input(&self, access: &Access, placement: &Placement) -> Option<Bytes> {
+        match placement.source {
+            PARENT => self.plan.store.value(access.slot).cloned(),
+            source => value_of(&self.cells[source as usize]).cloned(),
+        }
     }
 
     /// What a call may know of a counter that it adds to or takes from: if it is the first of the
     /// block, what the parent state holds. Then a debit from an account that is just empty needs
     /// no second run. What the call learns either way is the same.
-    fn input_of_add(&self, cell: usize, placement: &Placement) -> Input {
-        if placement.source != PARENT {
+    fn input_of_add(&self, access: &Access, placement: &Placement) -> Input {
+        let value = self.plan.store.value(access.slot);
+        if !placement.is_first_change || counter(value).is_none() {
             return Input::Unknown;
         }
-        let key = self.plan.keys.get(placement.key);
-        if key.first_change != cell as CellIndex || counter(key.base.as_ref()).is_none() {
-            return Input::Unknown;
-        }
-        Input::Known(key.base.clone())
-    }
-
-    fn version(&self, cell: CellIndex, key: u32) -> Option<&Bytes> {
-        value_in(&self.cells, self.plan, cell, key)
+        Input::Known(value.cloned())
     }
 
     fn add_up(&self, sum: &Sum, number: usize, adds: &mut Vec<u32>) {
-        let mut value = self.version(sum.prior, sum.key).cloned();
-        let told = self.plan.keys.get(sum.key).base.as_ref();
+        let prior = value_in(&self.cells, self.plan, self.plan.prior(sum), sum.key);
         self.plan.adds_of(sum, adds);
-        for add in &*adds {
-            let Some(Cell::Delta(delta)) = self.cells[*add as usize].get() else { continue };
-            // Repair finds the same calls, in the same order, by the same rule.
-            if !delta.holds_for(value.as_ref(), told) {
-                self.unfit.store(true, Ordering::Relaxed);
-            } else if let Some(net) = delta.net() {
-                match net.apply(value.as_ref()) {
-                    Some(total) => value = Some(Bytes::from_amount(total)),
-                    None => self.unfit.store(true, Ordering::Relaxed),
-                }
-            }
+        let value = add_up(&self.cells, prior, self.plan.base(sum.key), adds);
+        if value.is_none() {
+            self.unfit.store(true, Ordering::Relaxed);
         }
-        let cell = self.plan.placements.len() + number;
-        let _ = self.cells[cell].set(Cell::Value(value));
+        // Whatever stands in for a sum that can't be: repair runs again who read it.
+        let value = value.unwrap_or_else(|| prior.cloned());
+        let _ = self.cells[self.plan.access_count() + number].set(Cell::Value(value));
     }
+}
+
+/// The value after these adds to a counter that was `prior` before them, and `told` in the parent
+/// state. `None` if one does not fit, or took something for granted that is not so: repair finds
+/// the same calls, in the same order, by the same rule.
+pub(crate) fn add_up(
+    cells: &[OnceLock<Cell>],
+    prior: Option<&Bytes>,
+    told: Option<&Bytes>,
+    adds: &[u32],
+) -> Option<Option<Bytes>> {
+    let mut value = prior.cloned();
+    for add in adds {
+        let Some(Cell::Delta(delta)) = cells[*add as usize].get() else { continue };
+        if !delta.holds_for(value.as_ref(), told) {
+            return None;
+        }
+        if let Some(net) = delta.net() {
+            value = Some(Bytes::from_amount(net.apply(value.as_ref())?));
+        }
+    }
+    Some(value)
 }
 
 /// The value in a cell that holds one, or the key's value in the parent state.
@@ -395,10 +401,12 @@ pub(crate) fn value_in<'c>(
     cell: CellIndex,
     key: u32,
 ) -> Option<&'c Bytes> {
-    if cell == PARENT {
-        return plan.keys.get(key).base.as_ref();
-    }
-    match cells[cell as usize].get() {
+    if cell == PARENT { plan.base(key) } else { value_of(&cells[cell as usize]) }
+}
+
+/// The value in a cell that holds one.
+fn value_of(cell: &OnceLock<Cell>) -> Option<&Bytes> {
+    match cell.get() {
         Some(Cell::Value(value)) => value.as_ref(),
         // Sources are writes and sums, and they have finished.
         Some(Cell::Delta(_)) | None => unreachable!("a source holds a value when it is read"),

@@ -13,37 +13,40 @@ use std::sync::Arc;
 pub(crate) struct Overlay {
     store: Arc<MemoryStore>,
     keys: Arc<KeyIndex>,
-    /// The value now of each planned key.
-    planned: Vec<Option<Bytes>>,
+    /// By number of a planned key, its value now; `None` for the parent state's.
+    planned: Vec<Option<Option<Bytes>>>,
     /// Keys that no access set has.
     others: HashMap<(ContractIndex, Vec<u8>), Option<Bytes>, foldhash::quality::RandomState>,
 }
 
+/// Changed values of planned keys, by number, and of other keys.
+pub(crate) type OverlayParts =
+    (Vec<Option<Option<Bytes>>>, Vec<((ContractIndex, Vec<u8>), Option<Bytes>)>);
+
 impl Overlay {
     /// The state of the store, with the planned keys at hand.
     pub(crate) fn new(store: Arc<MemoryStore>, keys: Arc<KeyIndex>) -> Self {
-        let mut planned = vec![None; keys.number_count()];
-        for (number, key) in keys.iter() {
-            planned[number as usize] = key.base.clone();
-        }
+        let planned = vec![None; keys.number_count()];
         Self { store, keys, planned, others: HashMap::default() }
     }
 
     /// The value of a planned key.
     pub(crate) fn planned(&self, key: u32) -> Option<&Bytes> {
-        self.planned[key as usize].as_ref()
+        match &self.planned[key as usize] {
+            Some(value) => value.as_ref(),
+            None => self.store.value(self.keys.get(key).slot),
+        }
     }
 
     /// Changes a planned key.
     pub(crate) fn set_planned(&mut self, key: u32, value: Option<Bytes>) {
-        self.planned[key as usize] = value;
+        self.planned[key as usize] = Some(value);
     }
 
     /// The value of any key.
     pub(crate) fn read(&self, contract: ContractIndex, key: &[u8]) -> Option<Bytes> {
-        let hash = self.store.hash(contract, key);
-        if let Some(planned) = self.keys.find(hash, contract, key) {
-            return self.planned[planned as usize].clone();
+        if let Some(planned) = self.keys.find(contract, key, &self.store) {
+            return self.planned(planned).cloned();
         }
         // Only misses come here, so the copy of the key does not count.
         match self.others.get(&(contract, key.to_vec())) {
@@ -59,10 +62,9 @@ impl Overlay {
         key: &[u8],
         value: Option<Bytes>,
     ) -> Option<u32> {
-        let hash = self.store.hash(contract, key);
-        let planned = self.keys.find(hash, contract, key);
+        let planned = self.keys.find(contract, key, &self.store);
         match planned {
-            Some(planned) => self.planned[planned as usize] = value,
+            Some(planned) => self.set_planned(planned, value),
             None => {
                 self.others.insert((contract, key.to_vec()), value);
             }
@@ -70,11 +72,8 @@ impl Overlay {
         planned
     }
 
-    /// The planned keys' values, and the other keys that were changed, in key order.
-    #[expect(clippy::type_complexity, reason = "taken apart by its one caller")]
-    pub(crate) fn into_parts(
-        self,
-    ) -> (Vec<Option<Bytes>>, Vec<((ContractIndex, Vec<u8>), Option<Bytes>)>) {
+    /// The planned keys' values, where they were changed, and the other keys', in key order.
+    pub(crate) fn into_parts(self) -> OverlayParts {
         let mut others: Vec<_> = self.others.into_iter().collect();
         others.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         (self.planned, others)

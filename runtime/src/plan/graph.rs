@@ -1,12 +1,11 @@
-//! The conflict graph: an edge where a value flows. Nodes are the block's calls, then its sums;
-//! sums that no call reads have no edges.
-
-use crate::plan::{CellIndex, PARENT, Placement, Sum};
-use crate::resolve::Resolved;
-use tollway_host_api::Mode;
+//! The conflict graph: an edge where a value flows. Nodes are the block's calls, then its sums.
 
 /// The number of a node: a call's position, or the number of calls plus a sum's number.
 pub(crate) type NodeIndex = u32;
+
+/// Marks, in the lists that [`Graph::new`] takes, a node that is a sum named as
+/// [`super::keys::sum_of`] reads it.
+pub(super) const SUM_NODE: NodeIndex = 1 << 31;
 
 /// Who waits for whom, as adjacency lists.
 #[derive(Debug)]
@@ -21,26 +20,42 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    pub(crate) fn new(resolved: &Resolved, placements: &[Placement], sums: &[Sum]) -> Self {
-        let call_count = resolved.targets.len() as u32;
-        let nodes = call_count as usize + sums.len();
+    /// The graph of lists of edges, from and to. `first_sums` says, by group, which sum is its
+    /// first.
+    pub(super) fn new(
+        call_count: usize,
+        sum_count: usize,
+        lists: &[Vec<(NodeIndex, NodeIndex)>],
+        first_sums: &[u32],
+    ) -> Self {
+        let call_count = call_count as u32;
+        let node = |node: NodeIndex| {
+            if node & SUM_NODE == 0 {
+                return node as usize;
+            }
+            let (group, place) = super::keys::sum_of(node & !SUM_NODE);
+            call_count as usize + first_sums[group] as usize + place
+        };
+        let edges = || lists.iter().flatten().map(|(from, to)| (node(*from), node(*to)));
+        let nodes = call_count as usize + sum_count;
         let mut waits = vec![0u32; nodes];
         // Counts first, then positions: starts[n + 1] becomes the end of n's list.
         let mut starts = vec![0u32; nodes + 1];
-        for_each_edge(resolved, placements, sums, call_count, |from, to| {
-            starts[from as usize + 1] += 1;
-            waits[to as usize] += 1;
-        });
+        for (from, to) in edges() {
+            starts[from + 1] += 1;
+            waits[to] += 1;
+        }
         for node in 0..nodes {
             starts[node + 1] += starts[node];
         }
-        let mut next = starts.clone();
         let mut targets = vec![0; starts[nodes] as usize];
-        for_each_edge(resolved, placements, sums, call_count, |from, to| {
-            let at = &mut next[from as usize];
-            targets[*at as usize] = to;
-            *at += 1;
-        });
+        if !targets.is_empty() {
+            let mut next = starts.clone();
+            for (from, to) in edges() {
+                targets[next[from] as usize] = to as NodeIndex;
+                next[from] += 1;
+            }
+        }
         Self { call_count, waits, starts, targets }
     }
 
@@ -64,34 +79,5 @@ impl Graph {
     #[cfg(test)]
     pub(crate) fn edge_count(&self) -> usize {
         self.targets.len()
-    }
-}
-
-fn for_each_edge(
-    resolved: &Resolved,
-    placements: &[Placement],
-    sums: &[Sum],
-    call_count: u32,
-    mut edge: impl FnMut(NodeIndex, NodeIndex),
-) {
-    let node_of = |cell: CellIndex| match resolved.accesses.get(cell as usize) {
-        Some(access) => access.call,
-        None => call_count + (cell - placements.len() as u32),
-    };
-    for (access, placement) in resolved.accesses.iter().zip(placements) {
-        if access.mode != Mode::Add && placement.source != PARENT {
-            edge(node_of(placement.source), access.call);
-        }
-    }
-    for (number, sum) in sums.iter().enumerate().filter(|(_, sum)| !sum.is_final) {
-        let node = call_count + number as u32;
-        if sum.prior != PARENT {
-            edge(node_of(sum.prior), node);
-        }
-        let mut add = sum.last_add;
-        while add != PARENT {
-            edge(resolved.accesses[add as usize].call, node);
-            add = placements[add as usize].source;
-        }
     }
 }

@@ -1,285 +1,366 @@
-//! The keys of a block: found once, numbered, their parent values fetched, their versions placed.
+//! The keys of a block: found once, numbered, their versions placed.
 //!
-//! Work is sharded by the keys' hashes. Each shard walks all accesses in block order and keeps, for
-//! each of its keys, the latest version and the adds since.
+//! ```text
+//! accesses, by shard of their keys, in block order
+//!    └─▶ key: latest version, adds since ─▶ where the access finds its value ─▶ edges
+//! ```
+//!
+//! Each of so many *groups* of the store's shards is a task of its own. A key that the store has is
+//! found by its slot, in an array of marks; one that is new, by its bytes.
 
 use crate::bytes::Bytes;
-use crate::plan::{CellIndex, PARENT, Placement, Sum};
+use crate::plan::graph::{NodeIndex, SUM_NODE};
+use crate::plan::{CellIndex, PARENT, Sum};
 use crate::registry::ContractIndex;
-use crate::resolve::Resolved;
-use crate::store::{MemoryStore, SlotIndex};
+use crate::resolve::{Access, Resolved};
+use crate::store::{
+    MemoryStore, NO_SLOT, SHARDS, SlotIndex, place_in_shard, shard_of_hash, shard_of_slot,
+};
 use hashbrown::HashTable;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tollway_host_api::Mode;
 
 /// A key of a block.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct PlannedKey {
-    hash: u64,
-    pub(crate) contract: ContractIndex,
-    pub(crate) key: Bytes,
-    /// Its slot in the store, if it has one.
-    pub(crate) slot: Option<SlotIndex>,
-    /// Its value in the parent state.
-    pub(crate) base: Option<Bytes>,
-    /// The cell of its last version, by its shard's numbers.
-    last: CellIndex,
-    /// The first access that may change it, if there is one: what it finds is `base`.
-    pub(crate) first_change: CellIndex,
-    /// The last add that no sum has yet.
-    open_add: u32,
+    /// Its slot in the store, or [`NO_SLOT`].
+    pub(crate) slot: SlotIndex,
+    /// Its place among its group's new keys, if the store does not have it.
+    new: u32,
+    /// The cell of its last version but for the adds since.
+    pub(crate) last: CellIndex,
+    /// The last of the adds since, or [`PARENT`].
+    pub(crate) last_add: u32,
 }
 
 /// The keys of a block, by number and by name.
 ///
-/// A key's number is its place in its shard, then the shard's own number in the lowest bits, so
-/// numbers are dense but for the shards' different lengths.
+/// A key's number is its place in its group, then the group's own number in the lowest bits, so
+/// numbers are dense but for the groups' different lengths.
 #[derive(Debug, Default)]
 pub(crate) struct KeyIndex {
     /// A power of two of them, or none.
-    shards: Vec<ShardKeys>,
-    /// How many bits of a number are the shard's.
-    shard_bits: u32,
+    groups: Vec<Group>,
+    /// How many bits of a number are the group's.
+    group_bits: u32,
+    /// Tells this block's marks from older ones.
+    block: u32,
 }
 
 #[derive(Debug, Default)]
-struct ShardKeys {
+struct Group {
     keys: Vec<PlannedKey>,
-    table: HashTable<u32>,
-    /// The cell of its first sum.
-    first_sum: CellIndex,
+    /// By shard of the store and place in it: the block of the mark, and the key's place in `keys`.
+    marks: Vec<Vec<u64>>,
+    /// Keys that the store does not have.
+    new_keys: Vec<NewKey>,
+    by_name: HashTable<u32>,
+    sums: Vec<Sum>,
+    edges: Vec<(NodeIndex, NodeIndex)>,
+}
+
+#[derive(Debug)]
+struct NewKey {
+    hash: u64,
+    contract: ContractIndex,
+    key: Bytes,
+    /// Its place in `keys`.
+    local: u32,
 }
 
 impl KeyIndex {
     /// How many keys there are.
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.keys.len()).sum()
+        self.groups.iter().map(|group| group.keys.len()).sum()
     }
 
     /// One more than the highest number, at least.
     pub(crate) fn number_count(&self) -> usize {
-        let longest = self.shards.iter().map(|shard| shard.keys.len()).max();
-        longest.unwrap_or(0) << self.shard_bits
+        let longest = self.groups.iter().map(|group| group.keys.len()).max();
+        longest.unwrap_or(0) << self.group_bits
     }
 
     /// All keys, with their numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &PlannedKey)> {
-        (0..self.shards.len()).flat_map(|shard| self.iter_shard(shard))
+        (0..self.groups.len()).flat_map(|group| self.iter_group(group))
     }
 
-    pub(crate) fn shard_count(&self) -> usize {
-        self.shards.len()
+    /// How many groups there are; it divides [`SHARDS`].
+    pub(crate) fn group_count(&self) -> usize {
+        self.groups.len()
     }
 
-    /// The keys of one shard, with their numbers.
-    pub(crate) fn iter_shard(
+    /// The keys of one group, with their numbers.
+    pub(crate) fn iter_group(
         &self,
-        shard: usize,
+        group: usize,
     ) -> impl ExactSizeIterator<Item = (u32, &PlannedKey)> {
-        let keys = self.shards[shard].keys.iter().enumerate();
-        keys.map(move |(local, key)| (self.number(local as u32, shard), key))
+        let keys = self.groups[group].keys.iter().enumerate();
+        keys.map(move |(local, key)| (number_of(local as u32, group, self.group_bits), key))
     }
 
     #[inline]
-    fn number(&self, local: u32, shard: usize) -> u32 {
-        (local << self.shard_bits) | shard as u32
-    }
-
-    #[inline]
-    fn shard_of_number(&self, number: u32) -> &ShardKeys {
-        &self.shards[number as usize & self.shards.len().wrapping_sub(1)]
+    fn group_of_number(&self, number: u32) -> &Group {
+        &self.groups[number as usize & self.groups.len().wrapping_sub(1)]
     }
 
     #[inline]
     pub(crate) fn get(&self, number: u32) -> &PlannedKey {
-        &self.shard_of_number(number).keys[(number >> self.shard_bits) as usize]
+        &self.group_of_number(number).keys[(number >> self.group_bits) as usize]
     }
 
-    /// The cell of a key's last version, or [`PARENT`] if no call may change it.
-    #[inline]
-    pub(crate) fn last_version(&self, number: u32) -> CellIndex {
-        renumber(self.get(number).last, self.shard_of_number(number).first_sum)
+    /// The contract and the bytes of a key.
+    pub(crate) fn name<'k>(
+        &'k self,
+        number: u32,
+        store: &'k MemoryStore,
+    ) -> (ContractIndex, &'k [u8]) {
+        let key = self.get(number);
+        match key.slot {
+            NO_SLOT => {
+                let new = &self.group_of_number(number).new_keys[key.new as usize];
+                (new.contract, &new.key)
+            }
+            slot => store.name(slot),
+        }
     }
 
     /// The number of a key, if any access set has it.
-    pub(crate) fn find(&self, hash: u64, contract: ContractIndex, key: &[u8]) -> Option<u32> {
-        let number = shard_of(hash, self.shards.len());
-        let shard = self.shards.get(number)?;
-        let is_it = |local: &u32| {
-            let planned = &shard.keys[*local as usize];
-            planned.contract == contract && *planned.key == *key
+    pub(crate) fn find(
+        &self,
+        contract: ContractIndex,
+        key: &[u8],
+        store: &MemoryStore,
+    ) -> Option<u32> {
+        let hash = store.hash(contract, key);
+        if self.groups.is_empty() {
+            return None;
+        }
+        let number = group_of(shard_of_hash(hash), self.groups.len());
+        let group = &self.groups[number];
+        let local = match store.find(hash, contract, key) {
+            NO_SLOT => group.find_new(hash, contract, key)?,
+            slot => group.marked(slot, self.block)?,
         };
-        shard.table.find(hash, is_it).map(|local| self.number(*local, number))
+        Some(number_of(local, number, self.group_bits))
+    }
+
+    /// Takes the sums and edges of all groups, and says where each group's sums start.
+    pub(super) fn take_sums(&mut self) -> (Vec<Sum>, Vec<u32>, Vec<Vec<(NodeIndex, NodeIndex)>>) {
+        let (mut sums, mut firsts, mut edges) = (Vec::new(), Vec::new(), Vec::new());
+        for group in &mut self.groups {
+            firsts.push(sums.len() as u32);
+            sums.append(&mut group.sums);
+            edges.push(std::mem::take(&mut group.edges));
+        }
+        (sums, firsts, edges)
     }
 }
 
-/// The shard of a hash. Its middle bits: the table uses the top and the bottom ones.
 #[inline]
-fn shard_of(hash: u64, shards: usize) -> usize {
-    (hash >> 32) as usize & shards.wrapping_sub(1)
+fn number_of(local: u32, group: usize, group_bits: u32) -> u32 {
+    (local << group_bits) | group as u32
 }
 
-/// What [`place`] gives.
-pub(crate) struct Placed {
-    pub(crate) keys: KeyIndex,
-    pub(crate) placements: Vec<Placement>,
-    pub(crate) sums: Vec<Sum>,
+/// The group of a shard: neighbours go together.
+#[inline]
+fn group_of(shard: usize, groups: usize) -> usize {
+    shard * groups / SHARDS
 }
 
-/// Marks a source that is a sum of its own shard, before sums are numbered together.
-const SHARD_SUM: u32 = 1 << 31;
+/// Marks a cell that is a sum; its group and its place there follow.
+pub(super) const SUM_CELL: u32 = 1 << 31;
 
-struct Shard {
-    keys: Vec<PlannedKey>,
-    table: HashTable<u32>,
-    sums: Vec<Sum>,
+/// Bits of a sum's place in its group.
+const SUM_BITS: u32 = 25;
+
+/// The group of a sum cell, and its place there.
+#[inline]
+pub(super) fn sum_of(cell: CellIndex) -> (usize, usize) {
+    (((cell & !SUM_CELL) >> SUM_BITS) as usize, (cell & ((1 << SUM_BITS) - 1)) as usize)
 }
+
+/// Marks, on the key's number of an add, that no access before it may change the key.
+pub(super) const FIRST_CHANGE: u32 = 1 << 31;
 
 /// Fewer accesses than this are not worth a second thread.
-const SHARD_ACCESSES_MIN: usize = 4_096;
+const GROUP_ACCESSES_MIN: usize = 4_096;
 
-/// Places the versions of all keys.
-pub(crate) fn place(resolved: &Resolved, store: &MemoryStore) -> Placed {
-    let accesses = resolved.accesses.len();
-    let threads = rayon::current_num_threads();
-    let shard_count = if accesses < SHARD_ACCESSES_MIN { 1 } else { threads.next_power_of_two() };
-    let cells: Vec<AtomicU64> = (0..accesses).map(|_| AtomicU64::new(0)).collect();
-    let place = |shard| place_shard(resolved, store, shard, shard_count, &cells);
-    let shards: Vec<Shard> = if shard_count == 1 {
-        vec![place(0)]
-    } else {
-        (0..shard_count).into_par_iter().map(place).collect()
-    };
-    join(resolved, shards, cells)
-}
+/// Where accesses find their values: the key's number and the source, packed.
+pub(super) type PackedPlacements = Vec<AtomicU64>;
 
-fn place_shard(
-    resolved: &Resolved,
-    store: &MemoryStore,
-    number: usize,
-    shard_count: usize,
-    cells: &[AtomicU64],
-) -> Shard {
-    let expected = resolved.accesses.len() / shard_count;
-    let mut shard = Shard {
-        keys: Vec::with_capacity(expected),
-        table: HashTable::with_capacity(expected),
-        sums: Vec::new(),
-    };
-    for (index, access) in resolved.accesses.iter().enumerate() {
-        if shard_of(access.hash, shard_count) != number {
-            continue;
-        }
-        let key = shard.number(resolved.key(access), access.contract, access.hash);
-        let planned = &mut shard.keys[key as usize];
-        if planned.first_change == PARENT && access.mode != Mode::Read {
-            planned.first_change = index as CellIndex;
-        }
-        let source = match access.mode {
-            Mode::Add => std::mem::replace(&mut planned.open_add, index as u32),
-            Mode::Read | Mode::Write => {
-                close_sum(planned, key, false, &mut shard.sums);
-                let source = planned.last;
-                if access.mode == Mode::Write {
-                    planned.last = index as CellIndex;
-                }
-                source
-            }
-        };
-        cells[index].store(pack(key, source), Ordering::Relaxed);
-    }
-    for (number, planned) in shard.keys.iter_mut().enumerate() {
-        close_sum(planned, number as u32, true, &mut shard.sums);
-    }
-    shard.fetch(store);
-    shard
-}
-
-impl Shard {
-    #[inline]
-    fn number(&mut self, key: &[u8], contract: ContractIndex, hash: u64) -> u32 {
-        let keys = &self.keys;
-        let is_it = |number: &u32| {
-            let planned = &keys[*number as usize];
-            planned.contract == contract && *planned.key == *key
-        };
-        if let Some(number) = self.table.find(hash, is_it) {
-            return *number;
-        }
-        let number = self.keys.len() as u32;
-        self.keys.push(PlannedKey {
-            hash,
-            contract,
-            key: Bytes::new(key),
-            slot: None,
-            base: None,
-            last: PARENT,
-            first_change: PARENT,
-            open_add: PARENT,
-        });
-        let keys = &self.keys;
-        self.table.insert_unique(hash, number, |number| keys[*number as usize].hash);
-        number
-    }
-}
-
-impl Shard {
-    /// Fetches the parent state. In loops of their own, so that the processor has the cache misses
-    /// of many keys under way at once.
-    fn fetch(&mut self, store: &MemoryStore) {
-        for planned in &mut self.keys {
-            planned.slot = store.find(planned.hash, planned.contract, &planned.key);
-        }
-        for planned in &mut self.keys {
-            planned.base = planned.slot.and_then(|slot| store.value(slot)).cloned();
-        }
-    }
-}
-
-/// Puts a sum on top of a key's version if adds came since.
-fn close_sum(planned: &mut PlannedKey, key: u32, is_final: bool, sums: &mut Vec<Sum>) {
-    if planned.open_add != PARENT {
-        let (prior, last_add) = (planned.last, planned.open_add);
-        sums.push(Sum { key, prior, last_add, is_final });
-        planned.last = SHARD_SUM | (sums.len() - 1) as u32;
-        planned.open_add = PARENT;
-    }
-}
-
-fn pack(key: u32, source: u32) -> u64 {
+pub(super) fn pack(key: u32, source: u32) -> u64 {
     (u64::from(key) << 32) | u64::from(source)
 }
 
-/// Gives a cell that its shard numbered its place among all.
-#[inline]
-fn renumber(cell: CellIndex, first_sum: CellIndex) -> CellIndex {
-    if cell == PARENT || cell & SHARD_SUM == 0 { cell } else { first_sum + (cell & !SHARD_SUM) }
+/// Places the versions of all keys. `index` is an older block's, to be used again.
+pub(super) fn place(
+    resolved: &Resolved,
+    store: &MemoryStore,
+    mut index: KeyIndex,
+    placements: &PackedPlacements,
+) -> KeyIndex {
+    let accesses = resolved.accesses.len();
+    let threads = rayon::current_num_threads();
+    let few = accesses < GROUP_ACCESSES_MIN;
+    let groups = if few { 1 } else { threads.next_power_of_two().min(SHARDS) };
+    // Marks of a block that has the same number would be taken for this one's.
+    if index.groups.len() != groups || index.block == u32::MAX {
+        index = KeyIndex::default();
+        index.groups.resize_with(groups, Group::default);
+    }
+    index.group_bits = groups.trailing_zeros();
+    index.block += 1;
+    let (block, bits) = (index.block, index.group_bits);
+    let place = |(number, group): (usize, &mut Group)| {
+        group.clear(accesses / groups);
+        let placing = Placing { resolved, store, placements, block, number, groups, bits };
+        placing.place(group);
+    };
+    if groups == 1 {
+        index.groups.iter_mut().enumerate().for_each(place);
+    } else {
+        index.groups.par_iter_mut().enumerate().for_each(place);
+    }
+    index
 }
 
-/// Numbers the keys and sums of all shards together.
-fn join(resolved: &Resolved, shards: Vec<Shard>, cells: Vec<AtomicU64>) -> Placed {
-    let shard_count = shards.len();
-    let mut keys = KeyIndex { shards: Vec::new(), shard_bits: shard_count.trailing_zeros() };
-    let mut sums = Vec::new();
-    for (number, shard) in shards.into_iter().enumerate() {
-        let first_sum = (cells.len() + sums.len()) as CellIndex;
-        sums.extend(shard.sums.into_iter().map(|sum| Sum {
-            key: keys.number(sum.key, number),
-            prior: renumber(sum.prior, first_sum),
-            ..sum
-        }));
-        keys.shards.push(ShardKeys { keys: shard.keys, table: shard.table, first_sum });
+/// What a group is placed with.
+struct Placing<'b> {
+    resolved: &'b Resolved,
+    store: &'b MemoryStore,
+    placements: &'b PackedPlacements,
+    block: u32,
+    number: usize,
+    groups: usize,
+    bits: u32,
+}
+
+impl Placing<'_> {
+    fn place(&self, group: &mut Group) {
+        for (at, access) in self.resolved.accesses.iter().enumerate() {
+            if group_of(shard_of_hash(access.hash), self.groups) != self.number {
+                continue;
+            }
+            let local = self.local(group, access);
+            let key = &mut group.keys[local as usize];
+            let mut first = 0;
+            let source = match access.mode {
+                Mode::Add => {
+                    if key.last == PARENT && key.last_add == PARENT {
+                        first = FIRST_CHANGE;
+                    }
+                    std::mem::replace(&mut key.last_add, at as u32)
+                }
+                Mode::Read | Mode::Write => {
+                    let number = number_of(local, self.number, self.bits);
+                    if key.last_add != PARENT {
+                        self.close_sum(group, local, number);
+                    }
+                    let key = &mut group.keys[local as usize];
+                    let source = key.last;
+                    if access.mode == Mode::Write {
+                        key.last = at as CellIndex;
+                    }
+                    if source != PARENT {
+                        group.edges.push((self.node(source), access.call));
+                    }
+                    source
+                }
+            };
+            let number = number_of(local, self.number, self.bits);
+            self.placements[at].store(pack(number | first, source), Ordering::Relaxed);
+        }
     }
-    let placements = cells
-        .into_iter()
-        .zip(&resolved.accesses)
-        .map(|(cell, access)| {
-            let packed = cell.into_inner();
-            let shard = shard_of(access.hash, shard_count);
-            let key = keys.number((packed >> 32) as u32, shard);
-            Placement { key, source: renumber(packed as u32, keys.shards[shard].first_sum) }
-        })
-        .collect();
-    Placed { keys, placements, sums }
+
+    /// The place of an access's key in its group; the key is added if it is new.
+    #[inline]
+    fn local(&self, group: &mut Group, access: &Access) -> u32 {
+        if access.slot == NO_SLOT {
+            return self.local_of_new(group, access);
+        }
+        let marks = &mut group.marks[shard_of_slot(access.slot)];
+        let place = place_in_shard(access.slot);
+        if place >= marks.len() {
+            marks.resize(self.store.shard_len(shard_of_slot(access.slot)), 0);
+        }
+        let mark = &mut marks[place];
+        if (*mark >> 32) as u32 == self.block {
+            return *mark as u32;
+        }
+        let local = group.keys.len() as u32;
+        *mark = pack(self.block, local);
+        group.keys.push(PlannedKey { slot: access.slot, new: 0, last: PARENT, last_add: PARENT });
+        local
+    }
+
+    fn local_of_new(&self, group: &mut Group, access: &Access) -> u32 {
+        let key = self.resolved.key(access);
+        if let Some(local) = group.find_new(access.hash, access.contract, key) {
+            return local;
+        }
+        let (local, new) = (group.keys.len() as u32, group.new_keys.len() as u32);
+        group.keys.push(PlannedKey { slot: NO_SLOT, new, last: PARENT, last_add: PARENT });
+        let (hash, contract, key) = (access.hash, access.contract, Bytes::new(key));
+        group.new_keys.push(NewKey { hash, contract, key, local });
+        let names = &group.new_keys;
+        group.by_name.insert_unique(hash, new, |new| names[*new as usize].hash);
+        local
+    }
+
+    /// Puts a sum on top of a key's version and the adds since.
+    #[cold]
+    fn close_sum(&self, group: &mut Group, local: u32, number: u32) {
+        let place = group.sums.len() as u32;
+        let key = &mut group.keys[local as usize];
+        let cell = SUM_CELL | ((self.number as u32) << SUM_BITS) | place;
+        let (prior, last_add) = (key.last, key.last_add);
+        (key.last, key.last_add) = (cell, PARENT);
+        group.sums.push(Sum { key: number, prior, last_add });
+        if prior != PARENT {
+            group.edges.push((self.node(prior), self.node(cell)));
+        }
+        let mut add = last_add;
+        while add != PARENT {
+            let call = self.resolved.accesses[add as usize].call;
+            group.edges.push((call, self.node(cell)));
+            add = self.placements[add as usize].load(Ordering::Relaxed) as u32;
+        }
+    }
+
+    /// The node that makes a cell.
+    fn node(&self, cell: CellIndex) -> NodeIndex {
+        if cell & SUM_CELL == 0 {
+            self.resolved.accesses[cell as usize].call
+        } else {
+            // Sums are numbered when all groups are known.
+            SUM_NODE | (cell & !SUM_CELL)
+        }
+    }
+}
+
+impl Group {
+    fn clear(&mut self, keys_expected: usize) {
+        self.keys.clear();
+        self.keys.reserve(keys_expected);
+        self.new_keys.clear();
+        self.by_name.clear();
+        self.sums.clear();
+        self.edges.clear();
+        self.marks.resize_with(SHARDS, Vec::new);
+    }
+
+    fn find_new(&self, hash: u64, contract: ContractIndex, key: &[u8]) -> Option<u32> {
+        let is_it = |new: &u32| {
+            let new = &self.new_keys[*new as usize];
+            new.contract == contract && *new.key == *key
+        };
+        self.by_name.find(hash, is_it).map(|new| self.new_keys[*new as usize].local)
+    }
+
+    fn marked(&self, slot: SlotIndex, block: u32) -> Option<u32> {
+        let mark = *self.marks[shard_of_slot(slot)].get(place_in_shard(slot))?;
+        ((mark >> 32) as u32 == block).then_some(mark as u32)
+    }
 }

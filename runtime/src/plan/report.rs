@@ -177,8 +177,8 @@ fn call_trace(
     let mut waits: Vec<(u64, u32, u32, u32)> = Vec::new();
     for at in resolved.range(call) {
         if resolved.accesses[at].mode != Mode::Add {
-            let key = plan.placements[at].key;
-            origins(plan.placements[at].source, resolved, plan, &mut |from| {
+            let key = plan.placement(at).key;
+            origins(plan.placement(at).source, resolved, plan, &mut |from| {
                 if waits.len() < 4 * WAITS_FOR_MAX {
                     waits.push((costs.finish(from), from, uses[key as usize].chain, key));
                 }
@@ -189,8 +189,8 @@ fn call_trace(
     waits.dedup_by_key(|wait| wait.1);
     waits.truncate(WAITS_FOR_MAX);
     let waits_on = waits.first().map(|(_, _, _, key)| {
-        let key = plan.keys.get(*key);
-        key_name(registry, key.contract, &key.key)
+        let (contract, key) = plan.keys.name(*key, &plan.store);
+        key_name(registry, contract, key)
     });
     CallTrace {
         call: call as u32,
@@ -221,16 +221,16 @@ fn origins(cell: CellIndex, resolved: &Resolved, plan: &Plan, found: &mut impl F
         if let Some(access) = resolved.accesses.get(cell as usize) {
             return found(access.call);
         }
-        let sum = &plan.sums[cell as usize - plan.placements.len()];
-        let mut add = sum.last_add;
+        let sum = &plan.sums[cell as usize - plan.access_count()];
+        let mut add = plan.last_add(sum);
         for _ in 0..WAITS_FOR_MAX {
             if add == PARENT {
                 break;
             }
             found(resolved.accesses[add as usize].call);
-            add = plan.placements[add as usize].source;
+            add = plan.placement(add as usize).source;
         }
-        cell = sum.prior;
+        cell = plan.prior(sum);
     }
 }
 
@@ -239,19 +239,19 @@ fn count_edges(resolved: &Resolved, plan: &Plan) -> u64 {
     let mut behind_sum: Vec<u64> = Vec::with_capacity(plan.sums.len());
     let behind = |cell: CellIndex, behind_sum: &[u64]| match cell {
         PARENT => 0,
-        cell if (cell as usize) < plan.placements.len() => 1,
-        cell => behind_sum[cell as usize - plan.placements.len()],
+        cell if (cell as usize) < plan.access_count() => 1,
+        cell => behind_sum[cell as usize - plan.access_count()],
     };
     let mut adds = Vec::new();
     // A sum's prior is a sum of the same key, placed before it, so its count is there already.
     for sum in &plan.sums {
         plan.adds_of(sum, &mut adds);
-        behind_sum.push(adds.len() as u64 + behind(sum.prior, &behind_sum));
+        behind_sum.push(adds.len() as u64 + behind(plan.prior(sum), &behind_sum));
     }
     resolved
         .accesses
         .iter()
-        .zip(&plan.placements)
+        .zip(plan.placements())
         .filter(|(access, _)| access.mode != Mode::Add)
         .map(|(_, placement)| behind(placement.source, &behind_sum))
         .sum()
@@ -273,7 +273,7 @@ struct KeyUse {
 /// The use of every key, by its number.
 fn key_uses(resolved: &Resolved, plan: &Plan) -> Vec<KeyUse> {
     let mut uses = vec![KeyUse::default(); plan.keys.number_count()];
-    for (access, placement) in resolved.accesses.iter().zip(&plan.placements) {
+    for (access, placement) in resolved.accesses.iter().zip(plan.placements()) {
         let key = &mut uses[placement.key as usize];
         if access.mode == Mode::Add {
             key.adders += 1;
@@ -304,9 +304,9 @@ fn hot_keys(uses: Vec<KeyUse>, plan: &Plan, registry: &Registry) -> Vec<HotKey> 
     hot.truncate(HOT_KEYS_MAX);
     hot.into_iter()
         .map(|(number, key)| {
-            let planned = plan.keys.get(number as u32);
+            let (contract, name) = plan.keys.name(number as u32, &plan.store);
             HotKey {
-                name: key_name(registry, planned.contract, &planned.key),
+                name: key_name(registry, contract, name),
                 calls: key.readers + key.writers + key.adders,
                 readers: key.readers,
                 writers: key.writers,

@@ -19,10 +19,10 @@ fn block(text: &str) -> Vec<Vec<(Vec<u8>, Mode)>> {
 }
 
 fn plan_of(calls: &[Vec<(Vec<u8>, Mode)>], threads: usize) -> (Resolved, Plan) {
-    let store = MemoryStore::new(1);
+    let store = Arc::new(MemoryStore::new(1));
     let resolved = Resolved::of_keys(calls, &store);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-    let plan = pool.install(|| plan(&resolved, &store));
+    let plan = pool.install(|| plan(&resolved, &store, PlanMemory::default()));
     (resolved, plan)
 }
 
@@ -124,7 +124,7 @@ proptest! {
     #[test]
     fn reads_resolve(calls in any_calls()) {
         let (resolved, plan) = plan_of(&calls, 1);
-        for (access, placement) in resolved.accesses.iter().zip(&plan.placements) {
+        for (access, placement) in resolved.accesses.iter().zip(plan.placements()) {
             if access.mode == Mode::Add || placement.source == PARENT {
                 continue;
             }
@@ -133,9 +133,9 @@ proptest! {
                 Some(writer) => {
                     prop_assert_eq!(writer.mode, Mode::Write);
                     prop_assert!(writer.call < access.call);
-                    plan.placements[source].key
+                    plan.placement(source).key
                 }
-                None => plan.sums[source - plan.placements.len()].key,
+                None => plan.sums[source - plan.access_count()].key,
             };
             prop_assert_eq!(key, placement.key);
         }

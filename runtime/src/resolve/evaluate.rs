@@ -3,7 +3,6 @@
 //! Values are slices of the block's own bytes, typed by the ABI: nothing is decoded or copied but
 //! the key bytes that come out.
 
-use crate::bytes::Bytes;
 use crate::engine::gas::BYTES_PER_STEP;
 use crate::limits::Limits;
 use crate::registry::{ContractIndex, Registry};
@@ -44,31 +43,32 @@ struct Scope<'a> {
     depth: usize,
 }
 
+/// A key that a template gave: a range of [`Evaluator::bytes`].
+#[derive(Clone, Copy)]
+pub(super) struct FoundKey {
+    pub(super) contract: ContractIndex,
+    pub(super) mode: Mode,
+    start: usize,
+    end: usize,
+}
+
 /// The evaluator, with the keys of the last call. Reused from call to call.
 pub(super) struct Evaluator<'r> {
     registry: &'r Registry,
     limits: &'r Limits,
     steps: usize,
-    found: Vec<(ContractIndex, Bytes, Mode)>,
-    scratch: Vec<u8>,
+    found: Vec<FoundKey>,
+    bytes: Vec<u8>,
 }
 
 impl<'r> Evaluator<'r> {
     pub(super) fn new(registry: &'r Registry, limits: &'r Limits) -> Self {
-        Self { registry, limits, steps: 0, found: Vec::new(), scratch: Vec::new() }
+        Self { registry, limits, steps: 0, found: Vec::new(), bytes: Vec::new() }
     }
 
-    /// The keys of the call resolved last, sorted, each once.
-    pub(super) fn sorted_keys(&mut self) -> impl Iterator<Item = (ContractIndex, &[u8], Mode)> {
-        self.found.sort_unstable_by(|a, b| (a.0, &*a.1).cmp(&(b.0, &*b.1)));
-        self.found.dedup_by(|later, kept| {
-            let same = later.0 == kept.0 && later.1 == kept.1;
-            if same {
-                kept.2 = kept.2.union(later.2);
-            }
-            same
-        });
-        self.found.iter().map(|(contract, key, mode)| (*contract, &**key, *mode))
+    /// The keys of the call resolved last, in the order of the templates, some perhaps twice.
+    pub(super) fn keys(&self) -> impl Iterator<Item = (ContractIndex, &[u8], Mode)> {
+        self.found.iter().map(|key| (key.contract, &self.bytes[key.start..key.end], key.mode))
     }
 
     /// Checks a call's arguments and finds its keys.
@@ -80,6 +80,7 @@ impl<'r> Evaluator<'r> {
         args: &[u8],
     ) -> Result<(), Unresolved> {
         self.found.clear();
+        self.bytes.clear();
         self.steps = 0;
         let method = &self.registry.contract(contract).code.abi.methods[method];
         let mut few = [Value::Unknown; 8];
@@ -172,19 +173,22 @@ impl<'r> Evaluator<'r> {
         self.take_steps(1 + parts.len())?;
         let registry: &'a Registry = self.registry;
         let storage = &registry.contract(scope.contract).code.abi.storage[usize::from(field)];
-        self.scratch.clear();
-        self.scratch.push(field);
+        let start = self.bytes.len();
+        self.bytes.push(field);
         for (part, ty) in parts.iter().zip(storage.key.iter()) {
             let value = self.evaluate(part, scope, elements)?;
-            append_key_part(value, ty, &mut self.scratch)?;
+            append_key_part(value, ty, &mut self.bytes)?;
         }
+        let end = self.bytes.len();
         // No contract can touch a key that is too long, so it conflicts with nothing.
-        if self.scratch.len() <= KEY_BYTES_MAX {
-            if self.found.len() >= self.limits.access_keys_max {
-                return Err(Unresolved::TooManyKeys);
-            }
-            self.found.push((scope.contract, Bytes::new(&self.scratch), mode));
+        if end - start > KEY_BYTES_MAX {
+            self.bytes.truncate(start);
+            return Ok(());
         }
+        if self.found.len() >= self.limits.access_keys_max {
+            return Err(Unresolved::TooManyKeys);
+        }
+        self.found.push(FoundKey { contract: scope.contract, mode, start, end });
         Ok(())
     }
 

@@ -3,8 +3,11 @@
 //!
 //! ```text
 //! calls ─▶ refused, with a receipt
-//!      └─▶ contract, method, access set: keys sorted by contract and bytes, one mode each
+//!      └─▶ contract, method, access set: keys where templates first name them, one mode each
 //! ```
+//!
+//! Keys come from a program where a method has one ([`program`]), else from its templates, step by
+//! step ([`evaluate`]).
 //!
 //! # Invariants
 //! 1. An access set depends on the call and the registry alone (`tests::is_pure`).
@@ -13,16 +16,20 @@
 //! 3. A call whose set cannot be known in full has none: it counts as undeclared.
 
 mod evaluate;
+mod keys;
+mod program;
 
 pub use evaluate::STEPS_PER_KEY;
+pub(crate) use program::{Program, compile};
 
 use crate::block::{Call, Gas};
 use crate::engine::gas::refused_gas;
 use crate::limits::Limits;
 use crate::receipt::{Failure, Receipt};
 use crate::registry::{ContractIndex, Registry};
-use crate::store::MemoryStore;
-use evaluate::Unresolved;
+use crate::store::{MemoryStore, SlotIndex};
+use evaluate::{Evaluator, Unresolved};
+use keys::KeyList;
 use rayon::prelude::*;
 use tollway_host_api::abi::INIT_METHOD;
 use tollway_host_api::value::DecodeError;
@@ -33,6 +40,8 @@ use tollway_host_api::{Address, Mode};
 pub(crate) struct Access {
     pub(crate) hash: u64,
     pub(crate) contract: ContractIndex,
+    /// The key's slot in the store.
+    pub(crate) slot: SlotIndex,
     /// The position of the call in the block.
     pub(crate) call: u32,
     key_start: u32,
@@ -66,12 +75,20 @@ pub(crate) struct Resolved {
     key_bytes: Vec<u8>,
 }
 
+impl Access {
+    /// Its key, among the bytes of all keys.
+    #[inline]
+    fn key<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        let start = self.key_start as usize;
+        &bytes[start..start + usize::from(self.key_len)]
+    }
+}
+
 impl Resolved {
     /// The key bytes of an access.
     #[inline]
     pub(crate) fn key(&self, access: &Access) -> &[u8] {
-        let start = access.key_start as usize;
-        &self.key_bytes[start..start + usize::from(access.key_len)]
+        access.key(&self.key_bytes)
     }
 
     /// The range of a call's accesses.
@@ -161,82 +178,110 @@ fn resolve_chunk(
     let mut out = Resolved { starts: vec![0], ..Resolved::default() };
     out.targets.reserve(calls.len());
     out.starts.reserve(calls.len());
-    let mut evaluator = evaluate::Evaluator::new(registry, limits);
+    let mut resolver = Resolver {
+        registry,
+        limits,
+        evaluator: Evaluator::new(registry, limits),
+        keys: KeyList::new(store),
+        last: None,
+    };
     for (offset, call) in calls.iter().enumerate() {
-        let target = resolve_call(call, registry, limits, &mut evaluator)
+        resolver.keys.start(first + offset as u32);
+        let target = resolver
+            .resolve_call(call)
             .unwrap_or_else(|receipt| Target::Refused(Box::new(receipt)));
-        if matches!(target, Target::Method { declared: true, .. }) {
-            out.take_keys(first + offset as u32, &mut evaluator, store);
-        }
         out.targets.push(target);
-        out.starts.push(out.accesses.len() as u32);
-        if out.accesses.len() > limits.block_keys_max {
-            let (declared, limit) = (out.accesses.len(), limits.block_keys_max);
+        out.starts.push(resolver.keys.len() as u32);
+        if resolver.keys.len() > limits.block_keys_max {
+            let (declared, limit) = (resolver.keys.len(), limits.block_keys_max);
             return Err(BlockTooLarge { declared, limit });
         }
     }
+    (out.accesses, out.key_bytes) = resolver.keys.finish();
     Ok(out)
 }
 
-impl Resolved {
-    fn take_keys(
-        &mut self,
-        call: u32,
-        evaluator: &mut evaluate::Evaluator<'_>,
-        store: &MemoryStore,
-    ) {
-        for (contract, key, mode) in evaluator.sorted_keys() {
-            self.accesses.push(Access {
-                hash: store.hash(contract, key),
-                contract,
-                call,
-                key_start: self.key_bytes.len() as u32,
-                key_len: key.len() as u8,
-                mode,
-            });
-            self.key_bytes.extend_from_slice(key);
-        }
-    }
+/// What resolves the calls of a chunk, one after another.
+struct Resolver<'r> {
+    registry: &'r Registry,
+    limits: &'r Limits,
+    evaluator: Evaluator<'r>,
+    keys: KeyList<'r>,
+    /// Contract and method of the last call: the next one's are often the same.
+    last: Option<(ContractIndex, usize)>,
 }
 
-/// Checks what can be checked before a call runs, in the order in which a receipt reports it.
-fn resolve_call(
-    call: &Call,
-    registry: &Registry,
-    limits: &Limits,
-    evaluator: &mut evaluate::Evaluator<'_>,
-) -> Result<Target, Receipt> {
-    if call.gas_limit.0 == 0 || call.gas_limit.0 > limits.call_gas_max {
-        let failure =
-            Failure::BadGasLimit { gas_limit: call.gas_limit.0, limit: limits.call_gas_max };
-        return Err(Receipt::failed(failure, Gas(0), 0));
-    }
-    let refuse = |failure| Receipt::failed(failure, refused_gas(call.gas_limit), 0);
-    if let Some(failure) = limits.arguments_failure(&call.args) {
-        return Err(refuse(failure));
-    }
-    let Some(contract) = registry.find(&call.contract) else {
-        return Err(refuse(Failure::UnknownContract { contract: call.contract }));
-    };
-    let abi = &registry.contract(contract).code.abi;
-    let method = abi.methods.iter().position(|method| method.name == call.method);
-    let Some(method) = method.filter(|index| abi.methods[*index].name != INIT_METHOD) else {
-        return Err(refuse(unknown_method(call.contract, &call.method)));
-    };
-    let resolution = evaluator.resolve(contract, method, &call.caller, &call.args);
-    let declared = match resolution {
-        Ok(()) => true,
-        Err(Unresolved::Undeclared) => false,
-        Err(Unresolved::TooManyKeys) => {
-            // Finding out took as much work as a call may make, so it costs all of the limit.
-            let failure = Failure::TooManyKeys { limit: limits.access_keys_max as u32 };
-            return Err(Receipt::failed(failure, call.gas_limit, 0));
+impl Resolver<'_> {
+    /// Checks what can be checked before a call runs, in the order in which a receipt reports it,
+    /// and lists its keys.
+    fn resolve_call(&mut self, call: &Call) -> Result<Target, Receipt> {
+        let (registry, limits) = (self.registry, self.limits);
+        if call.gas_limit.0 == 0 || call.gas_limit.0 > limits.call_gas_max {
+            let failure =
+                Failure::BadGasLimit { gas_limit: call.gas_limit.0, limit: limits.call_gas_max };
+            return Err(Receipt::failed(failure, Gas(0), 0));
         }
-        Err(Unresolved::BadArguments(error)) => {
-            return Err(refuse(bad_arguments(&call.method, error)));
+        let refuse = |failure| Receipt::failed(failure, refused_gas(call.gas_limit), 0);
+        if let Some(failure) = limits.arguments_failure(&call.args) {
+            return Err(refuse(failure));
         }
-    };
-    Ok(Target::Method { contract, method: method as u32, declared, steps: evaluator.steps() })
+        let Some(contract) = self.find_contract(&call.contract) else {
+            return Err(refuse(Failure::UnknownContract { contract: call.contract }));
+        };
+        let Some(method) = self.find_method(contract, &call.method) else {
+            return Err(refuse(unknown_method(call.contract, &call.method)));
+        };
+        self.last = Some((contract, method));
+        let target = |declared, steps| {
+            Ok(Target::Method { contract, method: method as u32, declared, steps })
+        };
+        if let Some(program) = registry.program(contract, method, limits)
+            && program.fits(&call.args)
+        {
+            for key in &program.keys {
+                self.keys.push(key.contract, key.mode, |bytes| {
+                    key.append(&call.caller, &call.args, bytes);
+                });
+            }
+            return target(true, program.steps);
+        }
+        let resolution = self.evaluator.resolve(contract, method, &call.caller, &call.args);
+        match resolution {
+            Ok(()) => {
+                for (contract, key, mode) in self.evaluator.keys() {
+                    self.keys.push(contract, mode, |bytes| bytes.extend_from_slice(key));
+                }
+                target(true, self.evaluator.steps())
+            }
+            Err(Unresolved::Undeclared) => target(false, self.evaluator.steps()),
+            Err(Unresolved::TooManyKeys) => {
+                // Finding out took as much work as a call may make, so it costs all of the limit.
+                let failure = Failure::TooManyKeys { limit: limits.access_keys_max as u32 };
+                Err(Receipt::failed(failure, call.gas_limit, 0))
+            }
+            Err(Unresolved::BadArguments(error)) => Err(refuse(bad_arguments(&call.method, error))),
+        }
+    }
+
+    #[inline]
+    fn find_contract(&self, address: &Address) -> Option<ContractIndex> {
+        match self.last {
+            Some((last, _)) if self.registry.contract(last).address == *address => Some(last),
+            _ => self.registry.find(address),
+        }
+    }
+
+    #[inline]
+    fn find_method(&self, contract: ContractIndex, name: &str) -> Option<usize> {
+        let methods = &self.registry.contract(contract).code.abi.methods;
+        if let Some((_, last)) = self.last
+            && methods.get(last).is_some_and(|method| method.name == name)
+        {
+            return Some(last);
+        }
+        let found = methods.iter().position(|method| method.name == name);
+        found.filter(|index| methods[*index].name != INIT_METHOD)
+    }
 }
 
 pub(crate) fn bad_arguments(method: &str, error: DecodeError) -> Failure {
@@ -262,19 +307,13 @@ impl Resolved {
     /// Access sets as they stand, for tests of what comes after: for each call, keys and modes.
     pub(crate) fn of_keys(calls: &[Vec<(Vec<u8>, Mode)>], store: &MemoryStore) -> Self {
         let mut resolved = Self { starts: vec![0], ..Self::default() };
+        let mut list = KeyList::new(store);
         for (call, keys) in calls.iter().enumerate() {
+            list.start(call as u32);
             for (key, mode) in keys {
-                resolved.accesses.push(Access {
-                    hash: store.hash(0, key),
-                    contract: 0,
-                    call: call as u32,
-                    key_start: resolved.key_bytes.len() as u32,
-                    key_len: key.len() as u8,
-                    mode: *mode,
-                });
-                resolved.key_bytes.extend_from_slice(key);
+                list.push(0, *mode, |bytes| bytes.extend_from_slice(key));
             }
-            resolved.starts.push(resolved.accesses.len() as u32);
+            resolved.starts.push(list.len() as u32);
             resolved.targets.push(Target::Method {
                 contract: 0,
                 method: 0,
@@ -282,6 +321,7 @@ impl Resolved {
                 steps: 0,
             });
         }
+        (resolved.accesses, resolved.key_bytes) = list.finish();
         resolved
     }
 }

@@ -1,6 +1,6 @@
 //! What access sets come of which templates, through one contract that has a method for each kind.
 
-use super::{BlockTooLarge, Resolved, Target, resolve};
+use super::{BlockTooLarge, Evaluator, Resolved, Target, resolve};
 use crate::engine::validate::samples::{abi_of, field, list, method, module};
 use crate::store::MemoryStore;
 use crate::{Address, Call, Config, Failure, Gas, Instantiate, Limits, Outcome, Runtime};
@@ -374,21 +374,67 @@ fn modes_of_one_key_merge() {
 }
 
 #[test]
-fn keys_are_sorted_by_contract_and_bytes() {
+fn keys_stand_where_templates_name_them() {
     let desks = Desks::new();
-    let calls = [
-        desks.call(1, "pay_there", &BOB),
-        desks.call(1, "bounce", &desks.desks[0]),
-        desks.call(0, "grid", &(vec![9u8, 1, 5], vec![3u8, 2])),
-    ];
-    let resolved = desks.resolve(&calls).unwrap();
-    for call in 0..calls.len() {
-        let keys: Vec<_> = resolved.accesses[resolved.range(call)]
-            .iter()
-            .map(|access| (access.contract, resolved.key(access)))
-            .collect();
-        assert!(keys.is_sorted() && keys.len() > 1, "{keys:?}");
+    let text = desks.text(desks.call(0, "pay", &(BOB, 5u128)));
+    assert_eq!(text, "w0:00 alice, +0:00 bob, +0:01");
+    // Once each, where they were named first.
+    let text = desks.text(desks.call(0, "merge", &()));
+    assert_eq!(text, "w0:01, +0:00 desk0, r0:00 alice");
+    let text = desks.text(desks.call(0, "pay", &(ALICE, 5u128)));
+    assert_eq!(text, "w0:00 alice, +0:01");
+}
+
+#[test]
+fn many_keys_of_a_call_are_told_apart() {
+    let desks = Desks::new();
+    let rows: Vec<u8> = (0..50).collect();
+    let columns: Vec<u8> = (0..40).chain(0..40).collect();
+    let resolved = desks.resolve(&[desks.call(0, "grid", &(rows, columns))]).unwrap();
+    let keys: BTreeSet<_> = resolved.accesses.iter().map(|a| resolved.key(a).to_vec()).collect();
+    assert_eq!((resolved.accesses.len(), keys.len()), (2_000, 2_000));
+}
+
+#[test]
+fn programs_equal_evaluation() {
+    let desks = Desks::new();
+    let registry = desks.runtime.registry();
+    let abi = &registry.contract(0).code.abi;
+    let mut programs = 0;
+    for (desk, address) in desks.desks.into_iter().enumerate() {
+        for (index, method) in abi.methods.iter().enumerate() {
+            let Some(program) = registry.program(desk as u32, index, &desks.limits) else {
+                continue;
+            };
+            programs += 1;
+            for round in 0..40u8 {
+                // All kinds of first bytes, so that bools are sometimes none.
+                let args: Vec<u8> = (0..program.args_size)
+                    .map(|at| (at as u8).wrapping_mul(31) ^ round.wrapping_mul(7) >> (round % 8))
+                    .collect();
+                let mut evaluator = Evaluator::new(registry, &desks.limits);
+                let result = evaluator.resolve(desk as u32, index, &ALICE, &args);
+                assert_eq!(program.fits(&args), result.is_ok(), "{} {address}", method.name);
+                if result.is_err() {
+                    continue;
+                }
+                let evaluated: Vec<_> =
+                    evaluator.keys().map(|(c, key, mode)| (c, key.to_vec(), mode)).collect();
+                let compiled: Vec<_> = program
+                    .keys
+                    .iter()
+                    .map(|key| {
+                        let mut bytes = Vec::new();
+                        key.append(&ALICE, &args, &mut bytes);
+                        (key.contract, bytes, key.mode)
+                    })
+                    .collect();
+                assert_eq!(compiled, evaluated, "{}", method.name);
+                assert_eq!(program.steps, evaluator.steps(), "{}", method.name);
+            }
+        }
     }
+    assert!(programs >= 12, "only {programs} methods have a program");
 }
 
 #[test]

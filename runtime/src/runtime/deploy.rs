@@ -99,7 +99,7 @@ impl Runtime {
         if init.is_none() && !args.is_empty() {
             return Err(InstantiateError::NoInit { contract, size: args.len() });
         }
-        let new = Contract { address, code: Arc::clone(&code), immutables: immutables.into() };
+        let new = Contract::new(address, Arc::clone(&code), immutables.into());
         let index = Arc::make_mut(&mut self.registry).insert(new);
         match self.run_init(index, init, creator, &args, gas_limit, &contract) {
             Ok(()) => Ok(address),
@@ -186,7 +186,7 @@ impl Runtime {
                 .iter_mut()
                 .filter_map(|touched| match std::mem::replace(&mut touched.change, Change::None) {
                     Change::Written(value) => {
-                        Some(Write::new(None, touched.contract, &touched.key, value))
+                        Some(Write::to_key(touched.contract, &touched.key, value))
                     }
                     Change::None | Change::Added(_) => None,
                 })

@@ -18,6 +18,7 @@ use crate::engine::link::link;
 use crate::execute::call::{CallContext, Outside, Task};
 use crate::execute::host::HostState;
 use crate::execute::pool::InstancePool;
+use crate::plan::PlanMemory;
 use crate::receipt::{Failure, Receipt};
 use crate::registry::Registry;
 use crate::resolve::{bad_arguments, unknown_method};
@@ -44,6 +45,8 @@ pub struct Runtime {
     store: Arc<MemoryStore>,
     pool: rayon::ThreadPool,
     workers: Vec<Mutex<Option<Box<CallContext>>>>,
+    /// What the last block's plan left.
+    plan_memory: Mutex<Option<PlanMemory>>,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -113,6 +116,7 @@ impl Runtime {
             no_registry,
             pool,
             workers,
+            plan_memory: Mutex::new(None),
         })
     }
 
@@ -168,7 +172,7 @@ impl Runtime {
         let store = Arc::get_mut(&mut self.store)
             // Contexts give their share back before `execute` and `query` return.
             .expect("nobody else holds the store between blocks");
-        let forgotten = store.commit(batch)?;
+        let forgotten = self.pool.install(|| store.commit(batch))?;
         if self.workers.len() > 1 {
             // Beside whatever the chain does next.
             self.pool.spawn(move || drop(forgotten));

@@ -5,7 +5,7 @@ use crate::block::Block;
 use crate::commit::{batch_of_lanes, batch_of_overlay};
 use crate::execute::{Cell, LaneResult, LanesOutcome, run_lanes};
 use crate::plan::report::{self, Timings};
-use crate::plan::{Plan, plan};
+use crate::plan::{Plan, PlanMemory, plan};
 use crate::receipt::Receipt;
 use crate::repair;
 use crate::resolve::{Resolved, Target, resolve};
@@ -85,7 +85,7 @@ impl Runtime {
         self.check_block(block)?;
         self.pool.install(|| {
             let resolved = resolve(&block.calls, &self.registry, &self.store, &self.config.limits)?;
-            let plan = plan(&resolved, &self.store);
+            let plan = plan(&resolved, &self.store, PlanMemory::default());
             Ok(report::trace_of_plan(block, &resolved, &plan, &self.registry))
         })
     }
@@ -95,7 +95,8 @@ impl Runtime {
         let mut times = Timings::default();
         let resolved = resolve(&block.calls, &self.registry, &self.store, &self.config.limits)?;
         times.resolved_ns = now();
-        let plan = plan(&resolved, &self.store);
+        let memory = self.plan_memory.lock().take().unwrap_or_default();
+        let plan = plan(&resolved, &self.store, memory);
         times.planned_ns = now();
         for worker in &self.workers {
             if let Some(ctx) = &mut *worker.lock() {
@@ -125,7 +126,8 @@ impl Runtime {
                     )
                 });
                 // Megabytes of cells and keys: letting go of them is work too.
-                rayon::join(move || drop(cells), move || drop((plan, resolved)));
+                rayon::join(move || drop(cells), move || drop(resolved));
+                *self.plan_memory.lock() = Some(PlanMemory::of(plan));
                 Ok(BlockOutcome { receipts, batch, stats: times.stats(repaired.len()), trace })
             })
             .map_err(ExecuteError::Bug);
@@ -147,26 +149,27 @@ impl Runtime {
         lanes: LanesOutcome,
     ) -> Result<(Settled, Vec<OnceLock<Cell>>), &'static str> {
         let (height, version) = (block.height, self.store.version());
-        if repair::is_needed(resolved, &lanes) {
-            let mut worker = self.workers[0].lock();
-            let on_miss = self.config.on_miss;
-            let repaired =
-                repair::repair(block, resolved, plan, lanes, &self.store, on_miss, &mut worker)?;
-            let batch = batch_of_overlay(Some(plan), repaired.overlay, height, version);
-            let (receipts, repaired) = (repaired.receipts, repaired.repaired);
-            return Ok((Settled { receipts, batch, repaired }, Vec::new()));
+        if !repair::is_needed(resolved, &lanes)
+            && let Ok(batch) = batch_of_lanes(plan, &lanes, height, version)
+        {
+            let receipts = lanes
+                .results
+                .into_iter()
+                .zip(&resolved.targets)
+                .map(|(result, target)| match (result.into_inner(), target) {
+                    (Some(LaneResult::Done(receipt)), _) => Ok(receipt),
+                    (None, Target::Refused(receipt)) => Ok((**receipt).clone()),
+                    _ => Err("a call was left out"),
+                })
+                .collect::<Result<_, _>>()?;
+            return Ok((Settled { receipts, batch, repaired: Vec::new() }, lanes.cells));
         }
-        let batch = batch_of_lanes(plan, &lanes, height, version);
-        let receipts = lanes
-            .results
-            .into_iter()
-            .zip(&resolved.targets)
-            .map(|(result, target)| match (result.into_inner(), target) {
-                (Some(LaneResult::Done(receipt)), _) => Ok(receipt),
-                (None, Target::Refused(receipt)) => Ok((**receipt).clone()),
-                _ => Err("a call was left out"),
-            })
-            .collect::<Result<_, _>>()?;
-        Ok((Settled { receipts, batch, repaired: Vec::new() }, lanes.cells))
+        let mut worker = self.workers[0].lock();
+        let on_miss = self.config.on_miss;
+        let repaired =
+            repair::repair(block, resolved, plan, lanes, &self.store, on_miss, &mut worker)?;
+        let batch = batch_of_overlay(Some(plan), repaired.overlay, height, version);
+        let (receipts, repaired) = (repaired.receipts, repaired.repaired);
+        Ok((Settled { receipts, batch, repaired }, Vec::new()))
     }
 }

@@ -1,9 +1,12 @@
 //! The state below the block: an in-memory map that remembers its last heights.
 //!
 //! ```text
-//! index  (contract, key) ─▶ slot      slots  [ key, value now ]
+//! hash of (contract, key) ─▶ one of 64 shards, each with
+//!     index  (contract, key) ─▶ slot      slots  [ key, value now ]
 //! history  height h: slot ─▶ value before h      … the last `history_max` of them
 //! ```
+//!
+//! Shards are what threads divide a block's keys by, when they place versions and when they commit.
 //!
 //! # Invariants
 //! 1. A batch is applied whole, or not at all if it does not follow the head
@@ -21,13 +24,41 @@ use crate::bytes::Bytes;
 use crate::registry::ContractIndex;
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
+use rayon::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The position of a key in the store, valid until the next commit.
+/// The position of a key in the store, valid until the next commit: its place in its shard, then
+/// the shard's number in the lowest bits.
 pub(crate) type SlotIndex = u32;
+
+/// No slot: the store does not have the key.
+pub(crate) const NO_SLOT: SlotIndex = u32::MAX;
+
+const SHARD_BITS: u32 = 6;
+
+/// Shards of a store. Divisible among as many threads.
+pub(crate) const SHARDS: usize = 1 << SHARD_BITS;
+
+/// The shard of a key, by its hash. The index of a shard uses the top and the bottom bits.
+#[inline]
+pub(crate) fn shard_of_hash(hash: u64) -> usize {
+    (hash >> 32) as usize % SHARDS
+}
+
+/// The shard of a slot.
+#[inline]
+pub(crate) fn shard_of_slot(slot: SlotIndex) -> usize {
+    slot as usize % SHARDS
+}
+
+/// A slot's place in its shard.
+#[inline]
+pub(crate) fn place_in_shard(slot: SlotIndex) -> usize {
+    (slot >> SHARD_BITS) as usize
+}
 
 /// Why a batch could not be committed, or an old height not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,15 +83,15 @@ pub enum StoreError {
         head: Height,
     },
     /// The store ran out of slots.
-    #[error("store holds its most of {limit} keys")]
+    #[error("a shard of the store holds its most of {limit} keys")]
     Full {
-        /// The most keys.
+        /// The most keys of one of the 64 shards.
         limit: u32,
     },
 }
 
-/// The most keys that a store holds: slots have 32 bits.
-const KEYS_MAX: u32 = u32::MAX - 1;
+/// The most keys of a shard: slots have 32 bits.
+const SHARD_KEYS_MAX: u32 = (1 << (32 - SHARD_BITS)) - 1;
 
 /// The changes of a block: the last version of every key that changed. Applied whole or not at all
 /// by [`crate::Runtime::commit`].
@@ -69,7 +100,8 @@ pub struct WriteBatch {
     pub(crate) height: Height,
     /// The state that it was made from.
     pub(crate) parent_version: u64,
-    /// The writes, each key once; in parts, as workers made them.
+    /// The writes, each key once. The number of parts divides [`SHARDS`]: the first part has the
+    /// writes to the first so many shards, and so on.
     pub(crate) parts: Vec<Vec<Write>>,
 }
 
@@ -107,18 +139,21 @@ pub(crate) enum Place {
 }
 
 impl Write {
-    /// A write to a key, and to its slot if that is known.
-    pub(crate) fn new(
-        slot: Option<SlotIndex>,
-        contract: ContractIndex,
-        key: &Bytes,
-        value: Option<Bytes>,
-    ) -> Self {
-        let place = match slot {
-            Some(slot) => Place::Slot(slot),
-            None => Place::Key(Box::new((contract, key.clone()))),
-        };
-        Self { place, value }
+    /// A write to a slot.
+    pub(crate) fn to_slot(slot: SlotIndex, value: Option<Bytes>) -> Self {
+        Self { place: Place::Slot(slot), value }
+    }
+
+    /// A write to a key.
+    pub(crate) fn to_key(contract: ContractIndex, key: &[u8], value: Option<Bytes>) -> Self {
+        Self { place: Place::Key(Box::new((contract, Bytes::new(key)))), value }
+    }
+
+    fn shard(&self, hasher: &RandomState) -> usize {
+        match &self.place {
+            Place::Slot(slot) => shard_of_slot(*slot),
+            Place::Key(named) => shard_of_hash(hasher.hash_one((named.0, &*named.1))),
+        }
     }
 
     fn slot(&self) -> Option<SlotIndex> {
@@ -184,13 +219,19 @@ pub(crate) struct Forgotten {
     _undos: Vec<Undo>,
 }
 
+/// The keys of one shard.
+#[derive(Debug, Default)]
+struct Shard {
+    index: HashTable<SlotIndex>,
+    slots: Vec<Slot>,
+    free: Vec<SlotIndex>,
+}
+
 /// State in memory.
 #[derive(Debug)]
 pub(crate) struct MemoryStore {
-    index: HashTable<SlotIndex>,
+    shards: Vec<Shard>,
     hasher: RandomState,
-    slots: Vec<Slot>,
-    free: Vec<SlotIndex>,
     head: Height,
     /// Counts commits, those between blocks included, from a number that no other store of this
     /// process comes to: a batch names slots, which mean nothing in another store.
@@ -202,10 +243,8 @@ pub(crate) struct MemoryStore {
 impl MemoryStore {
     pub(crate) fn new(history_max: usize) -> Self {
         Self {
-            index: HashTable::new(),
+            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
             hasher: RandomState::default(),
-            slots: Vec::new(),
-            free: Vec::new(),
             head: Height(0),
             version: STORES.fetch_add(1, Ordering::Relaxed) << STORE_COMMITS_BITS,
             history: VecDeque::new(),
@@ -221,6 +260,11 @@ impl MemoryStore {
         self.version
     }
 
+    /// How many slots a shard has.
+    pub(crate) fn shard_len(&self, shard: usize) -> usize {
+        self.shards[shard].slots.len()
+    }
+
     /// The hash under which a key is found. The seed differs between stores, so that nobody can
     /// choose keys that collide.
     #[inline]
@@ -228,25 +272,30 @@ impl MemoryStore {
         self.hasher.hash_one((contract, key))
     }
 
-    /// The slot of a key, if it has one.
+    /// The slot of a key, or [`NO_SLOT`].
     #[inline]
-    pub(crate) fn find(&self, hash: u64, contract: ContractIndex, key: &[u8]) -> Option<SlotIndex> {
-        let is_it = |slot: &SlotIndex| {
-            let slot = &self.slots[*slot as usize];
-            slot.contract == contract && *slot.key == *key
-        };
-        self.index.find(hash, is_it).copied()
+    pub(crate) fn find(&self, hash: u64, contract: ContractIndex, key: &[u8]) -> SlotIndex {
+        self.shards[shard_of_hash(hash)].find(hash, contract, key).unwrap_or(NO_SLOT)
     }
 
-    /// The value in a slot.
+    /// The value in a slot; `None` for [`NO_SLOT`].
     #[inline]
     pub(crate) fn value(&self, slot: SlotIndex) -> Option<&Bytes> {
-        self.slots[slot as usize].value.as_ref()
+        if slot == NO_SLOT {
+            return None;
+        }
+        self.shards[shard_of_slot(slot)].slots[place_in_shard(slot)].value.as_ref()
+    }
+
+    /// The contract and the key of a slot.
+    pub(crate) fn name(&self, slot: SlotIndex) -> (ContractIndex, &[u8]) {
+        let slot = &self.shards[shard_of_slot(slot)].slots[place_in_shard(slot)];
+        (slot.contract, &slot.key)
     }
 
     /// The value of a key.
     pub(crate) fn get(&self, contract: ContractIndex, key: &[u8]) -> Option<&Bytes> {
-        self.value(self.find(self.hash(contract, key), contract, key)?)
+        self.value(self.find(self.hash(contract, key), contract, key))
     }
 
     /// The value that a key had at a height.
@@ -260,9 +309,7 @@ impl MemoryStore {
         if height > self.head || height < oldest {
             return Err(StoreError::UnknownHeight { height, oldest, head: self.head });
         }
-        let Some(slot) = self.find(self.hash(contract, key), contract, key) else {
-            return Ok(None);
-        };
+        let slot = self.find(self.hash(contract, key), contract, key);
         for undo in self.history.iter().filter(|undo| undo.height > height) {
             if let Some(value) = undo.before(slot) {
                 return Ok(value);
@@ -271,8 +318,8 @@ impl MemoryStore {
         Ok(self.value(slot))
     }
 
-    /// Applies a batch. A batch for the head's own height is a change between blocks: the height's
-    /// final state then includes it.
+    /// Applies a batch, on the threads of the current rayon pool. A batch for the head's own height
+    /// is a change between blocks: the height's final state then includes it.
     pub(crate) fn commit(&mut self, batch: WriteBatch) -> Result<Forgotten, StoreError> {
         let follows = batch.height.0 == self.head.0.wrapping_add(1)
             || batch.height == self.head
@@ -280,17 +327,14 @@ impl MemoryStore {
         if batch.parent_version != self.version || !follows {
             return Err(StoreError::ForeignBatch { batch: batch.height, head: self.head });
         }
-        if self.slots.len() + batch.len() > KEYS_MAX as usize {
-            return Err(StoreError::Full { limit: KEYS_MAX });
+        let longest = self.shards.iter().map(|shard| shard.slots.len()).max().unwrap_or(0);
+        if longest + batch.len() > SHARD_KEYS_MAX as usize {
+            return Err(StoreError::Full { limit: SHARD_KEYS_MAX });
         }
         self.version += 1;
-        let (mut emptied, mut forgotten) = (Vec::new(), Vec::new());
         let mut parts = batch.parts;
-        for write in parts.iter_mut().flatten() {
-            self.apply(write);
-            emptied.extend(write.slot().filter(|slot| self.value(*slot).is_none()));
-        }
-        let version = self.version;
+        let emptied = self.apply(&mut parts);
+        let (version, mut forgotten) = (self.version, Vec::new());
         if batch.height > self.head {
             self.head = batch.height;
             let (height, by_slot) = (batch.height, OnceLock::new());
@@ -307,66 +351,109 @@ impl MemoryStore {
         Ok(Forgotten { _undos: forgotten })
     }
 
-    /// Applies a write; it then knows its slot, and holds the value before.
-    fn apply(&mut self, write: &mut Write) {
-        let slot = match &write.place {
-            Place::Slot(slot) => Some(*slot),
-            Place::Key(named) => self.find(self.hash(named.0, &named.1), named.0, &named.1),
+    /// Applies writes: they then know their slots, and hold the values before. Returns the slots
+    /// that became empty.
+    fn apply(&mut self, parts: &mut [Vec<Write>]) -> Vec<SlotIndex> {
+        let (hasher, version) = (&self.hasher, self.version);
+        let shards_of_part = SHARDS / parts.len().max(1);
+        let apply = |(shards, writes): (&mut [Shard], &mut Vec<Write>)| {
+            let mut emptied = Vec::new();
+            for write in writes {
+                let number = write.shard(hasher);
+                let shard = &mut shards[number % shards_of_part];
+                shard.apply(write, number, hasher, version);
+                if let Some(slot) = write.slot()
+                    && shard.slots[place_in_shard(slot)].value.is_none()
+                {
+                    emptied.push(slot);
+                }
+            }
+            emptied
         };
-        if let Some(index) = slot {
-            let slot = &mut self.slots[index as usize];
-            std::mem::swap(&mut slot.value, &mut write.value);
-            slot.version = self.version;
-            write.place = Place::Slot(index);
-        } else if let (Place::Key(named), Some(value)) = (&write.place, write.value.take()) {
-            let (contract, key) = (named.0, named.1.clone());
-            write.place = Place::Slot(self.insert(contract, key, value));
+        if parts.len() <= 1 {
+            return parts.first_mut().map_or(Vec::new(), |part| apply((&mut self.shards, part)));
         }
-    }
-
-    fn insert(&mut self, contract: ContractIndex, key: Bytes, value: Bytes) -> SlotIndex {
-        let hash = self.hash(contract, &key);
-        let slot = Slot { contract, key, value: Some(value), version: self.version };
-        let index = match self.free.pop() {
-            Some(index) => {
-                self.slots[index as usize] = slot;
-                index
-            }
-            None => {
-                self.slots.push(slot);
-                (self.slots.len() - 1) as SlotIndex
-            }
-        };
-        let (slots, hasher) = (&self.slots, &self.hasher);
-        self.index.insert_unique(hash, index, |index| {
-            let slot = &slots[*index as usize];
-            hasher.hash_one((slot.contract, &*slot.key))
-        });
-        index
+        let chunks = self.shards.par_chunks_mut(shards_of_part).zip(parts.par_iter_mut());
+        chunks.map(apply).flatten_iter().collect()
     }
 
     /// Forgets the oldest height, and frees the slots that nothing remembers any more.
     fn forget_oldest(&mut self) -> Option<Undo> {
         let undo = self.history.pop_front()?;
         for index in &undo.emptied {
-            let index = *index;
-            let slot = &mut self.slots[index as usize];
-            if slot.value.is_some() || slot.version > undo.version || slot.version == FREED {
-                continue;
-            }
-            slot.version = FREED;
-            let hash = self.hasher.hash_one((slot.contract, &*slot.key));
-            if let Ok(entry) = self.index.find_entry(hash, |found| *found == index) {
-                entry.remove();
-            }
-            self.free.push(index);
+            self.shards[shard_of_slot(*index)].free(*index, undo.version, &self.hasher);
         }
         Some(undo)
     }
 
     /// All entries, in no order.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (ContractIndex, &Bytes, &Bytes)> {
-        self.slots.iter().filter_map(|slot| Some((slot.contract, &slot.key, slot.value.as_ref()?)))
+        let slots = self.shards.iter().flat_map(|shard| &shard.slots);
+        slots.filter_map(|slot| Some((slot.contract, &slot.key, slot.value.as_ref()?)))
+    }
+}
+
+impl Shard {
+    #[inline]
+    fn find(&self, hash: u64, contract: ContractIndex, key: &[u8]) -> Option<SlotIndex> {
+        let is_it = |slot: &SlotIndex| {
+            let slot = &self.slots[place_in_shard(*slot)];
+            slot.contract == contract && *slot.key == *key
+        };
+        self.index.find(hash, is_it).copied()
+    }
+
+    fn apply(&mut self, write: &mut Write, number: usize, hasher: &RandomState, version: u64) {
+        let slot = match &write.place {
+            Place::Slot(slot) => Some(*slot),
+            Place::Key(named) => {
+                self.find(hasher.hash_one((named.0, &*named.1)), named.0, &named.1)
+            }
+        };
+        if let Some(index) = slot {
+            let slot = &mut self.slots[place_in_shard(index)];
+            std::mem::swap(&mut slot.value, &mut write.value);
+            slot.version = version;
+            write.place = Place::Slot(index);
+        } else if let (Place::Key(named), Some(value)) = (&write.place, write.value.take()) {
+            let (contract, key) = (named.0, named.1.clone());
+            let slot = Slot { contract, key, value: Some(value), version };
+            write.place = Place::Slot(self.insert(slot, number, hasher));
+        }
+    }
+
+    fn insert(&mut self, slot: Slot, number: usize, hasher: &RandomState) -> SlotIndex {
+        let hash = hasher.hash_one((slot.contract, &*slot.key));
+        let index = match self.free.pop() {
+            Some(index) => {
+                self.slots[place_in_shard(index)] = slot;
+                index
+            }
+            None => {
+                self.slots.push(slot);
+                ((self.slots.len() - 1) << SHARD_BITS | number) as SlotIndex
+            }
+        };
+        let slots = &self.slots;
+        self.index.insert_unique(hash, index, |index| {
+            let slot = &slots[place_in_shard(*index)];
+            hasher.hash_one((slot.contract, &*slot.key))
+        });
+        index
+    }
+
+    /// Frees a slot that a forgotten version emptied, unless it was written again.
+    fn free(&mut self, index: SlotIndex, forgotten: u64, hasher: &RandomState) {
+        let slot = &mut self.slots[place_in_shard(index)];
+        if slot.value.is_some() || slot.version > forgotten || slot.version == FREED {
+            return;
+        }
+        slot.version = FREED;
+        let hash = hasher.hash_one((slot.contract, &*slot.key));
+        if let Ok(entry) = self.index.find_entry(hash, |found| *found == index) {
+            entry.remove();
+        }
+        self.free.push(index);
     }
 }
 
@@ -384,7 +471,7 @@ mod tests {
     fn batch(store: &MemoryStore, height: u64, writes: &[(u64, Option<u64>)]) -> WriteBatch {
         let writes = writes
             .iter()
-            .map(|(number, value)| Write::new(None, 0, &key(*number), value.map(key)))
+            .map(|(number, value)| Write::to_key(0, &key(*number), value.map(key)))
             .collect();
         WriteBatch { height: Height(height), parent_version: store.version(), parts: vec![writes] }
     }
@@ -446,11 +533,13 @@ mod tests {
     #[test]
     fn removed_keys_free_their_slots() {
         let mut store = MemoryStore::new(1);
-        for round in 0..50u64 {
+        for round in 0..1_000u64 {
             commit(&mut store, 2 * round + 1, &[(round, Some(round))]);
             commit(&mut store, 2 * round + 2, &[(round, None)]);
         }
-        assert!(store.slots.len() <= 3, "{} slots for one key at a time", store.slots.len());
+        let slots: usize = (0..SHARDS).map(|shard| store.shard_len(shard)).sum();
+        let shards = store.shards.iter().filter(|shard| !shard.slots.is_empty()).count();
+        assert!(slots <= 3 * shards, "{slots} slots in {shards} shards for one key at a time");
         assert_eq!(store.entries().count(), 0);
     }
 }

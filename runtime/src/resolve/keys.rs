@@ -1,0 +1,118 @@
+//! The keys of calls as they are found: each once in a call, with the union of its modes, and with
+//! its slot in the store.
+
+use crate::registry::ContractIndex;
+use crate::resolve::Access;
+use crate::store::{MemoryStore, NO_SLOT};
+use hashbrown::HashTable;
+use tollway_host_api::Mode;
+
+/// The access sets of a chunk of calls, one after another.
+pub(super) struct KeyList<'s> {
+    store: &'s MemoryStore,
+    accesses: Vec<Access>,
+    bytes: Vec<u8>,
+    call: u32,
+    /// The first access of the call.
+    first: usize,
+    /// Finds the keys of a call that has many.
+    by_key: HashTable<u32>,
+    /// How many accesses have been looked up in the store.
+    found: usize,
+}
+
+/// Up to so many keys of a call are compared with each other.
+const COMPARED_MAX: usize = 16;
+
+/// So many keys are looked up in one go, so that the processor has many cache misses under way, and
+/// the keys' bytes are still at hand.
+const FOUND_AT_ONCE: usize = 256;
+
+impl<'s> KeyList<'s> {
+    pub(super) fn new(store: &'s MemoryStore) -> Self {
+        let by_key = HashTable::new();
+        let (accesses, bytes) = (Vec::new(), Vec::new());
+        Self { store, accesses, bytes, call: 0, first: 0, by_key, found: 0 }
+    }
+
+    /// Goes on to the next call.
+    #[inline]
+    pub(super) fn start(&mut self, call: u32) {
+        self.call = call;
+        self.first = self.accesses.len();
+        if self.first - self.found >= FOUND_AT_ONCE {
+            self.find();
+        }
+    }
+
+    /// How many accesses there are.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.accesses.len()
+    }
+
+    /// Adds a key of the call; `append` appends its bytes.
+    #[inline]
+    pub(super) fn push(
+        &mut self,
+        contract: ContractIndex,
+        mode: Mode,
+        append: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let start = self.bytes.len();
+        append(&mut self.bytes);
+        let hash = self.store.hash(contract, &self.bytes[start..]);
+        if let Some(same) = self.same(hash, contract, start) {
+            self.bytes.truncate(start);
+            let access = &mut self.accesses[same];
+            access.mode = access.mode.union(mode);
+            return;
+        }
+        self.accesses.push(Access {
+            hash,
+            contract,
+            slot: NO_SLOT,
+            call: self.call,
+            key_start: start as u32,
+            key_len: (self.bytes.len() - start) as u8,
+            mode,
+        });
+    }
+
+    /// The access of this call that has the same key as the bytes from `start` on.
+    #[inline]
+    fn same(&mut self, hash: u64, contract: ContractIndex, start: usize) -> Option<usize> {
+        let (accesses, bytes) = (&self.accesses, &self.bytes);
+        let is_it = |access: &Access| {
+            access.hash == hash
+                && access.contract == contract
+                && access.key(bytes) == &bytes[start..]
+        };
+        let of_call = &accesses[self.first..];
+        if of_call.len() < COMPARED_MAX {
+            return of_call.iter().position(is_it).map(|at| self.first + at);
+        }
+        if of_call.len() == COMPARED_MAX {
+            self.by_key.clear();
+        }
+        // Those that came since the last look are not in the table yet.
+        let hash_of = |at: &u32| accesses[*at as usize].hash;
+        for at in self.first + self.by_key.len()..accesses.len() {
+            self.by_key.insert_unique(accesses[at].hash, at as u32, hash_of);
+        }
+        self.by_key.find(hash, |at| is_it(&accesses[*at as usize])).map(|at| *at as usize)
+    }
+
+    fn find(&mut self) {
+        for access in &mut self.accesses[self.found..] {
+            access.slot = self.store.find(access.hash, access.contract, access.key(&self.bytes));
+        }
+        self.found = self.accesses.len();
+    }
+
+    /// The accesses, and the bytes of their keys.
+    pub(super) fn finish(mut self) -> (Vec<Access>, Vec<u8>) {
+        self.find();
+        (self.accesses, self.bytes)
+    }
+}

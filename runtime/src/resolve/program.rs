@@ -1,0 +1,439 @@
+//! Access templates compiled for one contract: where every size is fixed, a key is a list of byte
+//! ranges to copy.
+//!
+//! ```text
+//! balances[(caller, token_in)]    literal 02 │ caller │ args[4..8] reversed
+//! token_in.transfer(to, amount)   the callee's keys, its arguments replaced by ours
+//! ```
+//!
+//! A method has a program if all its parameters have a fixed size and every bit pattern of them is
+//! a value, if its templates have no loops, and if the contracts that it calls are known from
+//! constants and immutables. The others are evaluated step by step ([`super::evaluate`]); both ways
+//! give the same keys, in the same order, for the same number of steps
+//! (`tests::programs_equal_evaluation`).
+
+use crate::engine::gas::BYTES_PER_STEP;
+use crate::limits::Limits;
+use crate::registry::{ContractIndex, Registry};
+use crate::resolve::evaluate::STEPS_PER_KEY;
+use std::ops::Range;
+use tollway_host_api::key::{KEY_BYTES_MAX, transcode};
+use tollway_host_api::value::skip;
+use tollway_host_api::{AccessTemplate, Address, Expr, Method, Mode, Text, Type};
+
+/// The keys of a method of a contract.
+#[derive(Debug)]
+pub(crate) struct Program {
+    /// The size of the arguments, in bytes.
+    pub(super) args_size: usize,
+    /// Positions in the arguments that hold a 0 or a 1.
+    pub(super) bools: Vec<usize>,
+    pub(super) steps: u32,
+    pub(super) keys: Vec<KeyProgram>,
+}
+
+/// One key.
+#[derive(Debug)]
+pub(super) struct KeyProgram {
+    pub(super) contract: ContractIndex,
+    pub(super) mode: Mode,
+    parts: Vec<Part>,
+}
+
+/// A part of a key.
+#[derive(Debug, PartialEq)]
+enum Part {
+    Literal(Vec<u8>),
+    Caller,
+    /// Bytes of the arguments as they are.
+    Copied(Range<usize>),
+    /// Bytes of the arguments, last first, the first one's top bit flipped if `signed`.
+    Reversed {
+        range: Range<usize>,
+        signed: bool,
+    },
+}
+
+/// A program with more keys is not worth it: keys are compared with each other.
+const KEYS_MAX: usize = 16;
+
+/// Why there is no program.
+#[derive(Debug, PartialEq, Eq)]
+enum NoProgram {
+    /// There never will be one.
+    Never,
+    /// A contract that it calls does not exist yet.
+    NotYet,
+}
+
+impl Program {
+    /// Whether these are arguments of the method.
+    #[inline]
+    pub(super) fn fits(&self, args: &[u8]) -> bool {
+        args.len() == self.args_size && self.bools.iter().all(|at| args[*at] <= 1)
+    }
+}
+
+impl KeyProgram {
+    /// Appends the key's bytes.
+    #[inline]
+    pub(super) fn append(&self, caller: &Address, args: &[u8], key: &mut Vec<u8>) {
+        for part in &self.parts {
+            match part {
+                Part::Literal(bytes) => key.extend_from_slice(bytes),
+                Part::Caller => key.extend_from_slice(&caller.0),
+                Part::Copied(range) => key.extend_from_slice(&args[range.clone()]),
+                Part::Reversed { range, signed } => {
+                    let start = key.len();
+                    key.extend_from_slice(&args[range.clone()]);
+                    key[start..].reverse();
+                    key[start] ^= if *signed { 0x80 } else { 0 };
+                }
+            }
+        }
+    }
+}
+
+/// Compiles a method of a contract: `Ok(None)` if that can't be.
+///
+/// # Errors
+/// [`NotYet`] if it calls a contract that does not exist now.
+pub(crate) fn compile(
+    contract: ContractIndex,
+    method: &Method,
+    registry: &Registry,
+    limits: &Limits,
+) -> Result<Option<Program>, NotYet> {
+    let result = Compiler::new(method, registry, limits)
+        .and_then(|mut compiler| compiler.method(contract, method).map(|()| compiler.program));
+    match result {
+        Ok(program) => Ok(Some(program)),
+        Err(NoProgram::Never) => Ok(None),
+        Err(NoProgram::NotYet) => Err(NotYet),
+    }
+}
+
+/// What a method calls does not exist yet.
+#[derive(Debug)]
+pub(crate) struct NotYet;
+
+/// A value that a template uses, as far as it is known beforehand.
+#[derive(Clone)]
+enum Value<'a> {
+    /// It starts here in the call's arguments.
+    Args(&'a Type, usize),
+    Caller,
+    /// Borsh bytes that start with a value of this type.
+    Known(&'a Type, &'a [u8]),
+    Integer(u128),
+    Raw(&'a [u8]),
+    Unknown,
+}
+
+struct Scope<'a> {
+    contract: ContractIndex,
+    caller: Value<'a>,
+    params: Vec<Value<'a>>,
+    depth: usize,
+}
+
+struct Compiler<'a> {
+    registry: &'a Registry,
+    limits: &'a Limits,
+    program: Program,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(
+        method: &'a Method,
+        registry: &'a Registry,
+        limits: &'a Limits,
+    ) -> Result<Self, NoProgram> {
+        let (mut args_size, mut bools) = (0, Vec::new());
+        for param in method.params.iter() {
+            args_size = plain(&param.ty, args_size, &mut bools)?;
+        }
+        let program = Program { args_size, bools, steps: 0, keys: Vec::new() };
+        Ok(Self { registry, limits, program })
+    }
+
+    fn method(&mut self, contract: ContractIndex, method: &'a Method) -> Result<(), NoProgram> {
+        if !method.declared {
+            return Err(NoProgram::Never);
+        }
+        let mut at = 0;
+        let params = method.params.iter().map(|param| {
+            let value = Value::Args(&param.ty, at);
+            plain(&param.ty, at, &mut Vec::new()).map(|end| {
+                at = end;
+                value
+            })
+        });
+        let params = params.collect::<Result<_, _>>()?;
+        self.templates(&method.access, &Scope { contract, caller: Value::Caller, params, depth: 1 })
+    }
+
+    fn take_steps(&mut self, steps: usize) -> Result<(), NoProgram> {
+        let steps = self.program.steps as usize + steps;
+        // Where evaluation would stop, it shall.
+        if steps > self.limits.access_keys_max * STEPS_PER_KEY {
+            return Err(NoProgram::Never);
+        }
+        self.program.steps = steps as u32;
+        Ok(())
+    }
+
+    fn templates(
+        &mut self,
+        templates: &'a [AccessTemplate],
+        scope: &Scope<'a>,
+    ) -> Result<(), NoProgram> {
+        for template in templates {
+            match template {
+                AccessTemplate::Key { mode, field, parts } => {
+                    self.key(*mode, *field, parts, scope)?;
+                }
+                AccessTemplate::Call { contract, method, args } => {
+                    self.call(contract, method, args, scope)?;
+                }
+                AccessTemplate::ForEach { .. } => return Err(NoProgram::Never),
+            }
+        }
+        Ok(())
+    }
+
+    fn key(
+        &mut self,
+        mode: Mode,
+        field: u8,
+        exprs: &'a [Expr],
+        scope: &Scope<'a>,
+    ) -> Result<(), NoProgram> {
+        self.take_steps(1 + exprs.len())?;
+        let storage = &self.registry.contract(scope.contract).code.abi.storage[usize::from(field)];
+        let (mut parts, mut length) = (vec![Part::Literal(vec![field])], 1);
+        for (expr, ty) in exprs.iter().zip(storage.key.iter()) {
+            let value = self.evaluate(expr, scope)?;
+            length += append(value, ty, &mut parts)?;
+        }
+        if length > KEY_BYTES_MAX {
+            return Ok(());
+        }
+        if self.program.keys.len() >= KEYS_MAX.min(self.limits.access_keys_max) {
+            return Err(NoProgram::Never);
+        }
+        self.program.keys.push(KeyProgram { contract: scope.contract, mode, parts });
+        Ok(())
+    }
+
+    fn call(
+        &mut self,
+        contract: &'a Expr,
+        method: &Text,
+        args: &'a [Expr],
+        scope: &Scope<'a>,
+    ) -> Result<(), NoProgram> {
+        self.take_steps(1 + args.len())?;
+        let address = match self.evaluate(contract, scope)? {
+            Value::Known(Type::Address, bytes) => bytes.first_chunk::<32>(),
+            Value::Raw(bytes) => <&[u8; 32]>::try_from(bytes).ok(),
+            _ => None,
+        };
+        let address = address.ok_or(NoProgram::Never)?;
+        if scope.depth >= self.limits.call_depth_max {
+            return Ok(());
+        }
+        let target = self.registry.find(&Address(*address)).ok_or(NoProgram::NotYet)?;
+        let Some(method) = self.registry.contract(target).code.abi.method(method) else {
+            return Ok(());
+        };
+        if !method.declared || method.params.len() != args.len() {
+            return Err(NoProgram::Never);
+        }
+        let mut params = Vec::with_capacity(args.len());
+        for (arg, param) in args.iter().zip(method.params.iter()) {
+            let value = self.evaluate(arg, scope)?;
+            let ty = match &value {
+                Value::Args(ty, _) | Value::Known(ty, _) => Some(*ty),
+                Value::Caller => Some(&Type::Address),
+                Value::Integer(_) | Value::Raw(_) | Value::Unknown => None,
+            };
+            if ty.is_some_and(|ty| *ty != param.ty) {
+                return Err(NoProgram::Never);
+            }
+            params.push(value);
+        }
+        let this = &self.registry.contract(scope.contract).address.0;
+        let caller = Value::Known(&Type::Address, this);
+        self.templates(
+            &method.access,
+            &Scope { contract: target, caller, params, depth: scope.depth + 1 },
+        )
+    }
+
+    fn evaluate(&mut self, expr: &'a Expr, scope: &Scope<'a>) -> Result<Value<'a>, NoProgram> {
+        let contract = self.registry.contract(scope.contract);
+        match expr {
+            Expr::Caller => Ok(scope.caller.clone()),
+            Expr::This => Ok(Value::Known(&Type::Address, &contract.address.0)),
+            Expr::Arg { param, path } => {
+                let value = scope.params.get(usize::from(*param)).ok_or(NoProgram::Never)?;
+                self.follow(value.clone(), path)
+            }
+            Expr::Element { .. } => Err(NoProgram::Never),
+            Expr::Immutable { index, path } => {
+                let fields = &contract.code.abi.immutables;
+                let (index, mut rest) = (usize::from(*index), &contract.immutables[..]);
+                self.pass_over(fields[..index].iter().map(|field| &field.ty), &mut rest)?;
+                self.follow(Value::Known(&fields[index].ty, rest), path)
+            }
+            Expr::Integer(number) => Ok(Value::Integer(*number)),
+            Expr::Bytes(bytes) => Ok(Value::Raw(bytes)),
+            Expr::Unknown => Ok(Value::Unknown),
+        }
+    }
+
+    fn follow(&mut self, mut value: Value<'a>, path: &[Text]) -> Result<Value<'a>, NoProgram> {
+        for name in path {
+            let ty = match value {
+                Value::Args(ty, _) | Value::Known(ty, _) => ty,
+                _ => return Err(NoProgram::Never),
+            };
+            let (before, inner): (Vec<&Type>, &Type) = match ty {
+                Type::Struct { fields, .. } => {
+                    let index = fields.iter().position(|field| field.name == *name);
+                    let index = index.ok_or(NoProgram::Never)?;
+                    (fields[..index].iter().map(|field| &field.ty).collect(), &fields[index].ty)
+                }
+                Type::Tuple(types) => {
+                    let index = name.parse::<usize>().ok().filter(|index| *index < types.len());
+                    let index = index.ok_or(NoProgram::Never)?;
+                    (types[..index].iter().collect(), &types[index])
+                }
+                _ => return Err(NoProgram::Never),
+            };
+            value = match value {
+                Value::Known(_, mut rest) => {
+                    self.pass_over(before.into_iter(), &mut rest)?;
+                    Value::Known(inner, rest)
+                }
+                Value::Args(_, start) => {
+                    let mut at = start;
+                    for ty in before {
+                        at = plain(ty, at, &mut Vec::new())?;
+                    }
+                    self.take_steps((at - start) / BYTES_PER_STEP)?;
+                    Value::Args(inner, at)
+                }
+                other => other,
+            };
+        }
+        Ok(value)
+    }
+
+    /// Takes values that are known off `rest`, for the steps that it costs.
+    fn pass_over<'t>(
+        &mut self,
+        mut types: impl Iterator<Item = &'t Type>,
+        rest: &mut &[u8],
+    ) -> Result<(), NoProgram> {
+        let before = rest.len();
+        types.try_for_each(|ty| skip(ty, rest)).map_err(|_| NoProgram::Never)?;
+        self.take_steps((before - rest.len()) / BYTES_PER_STEP)
+    }
+}
+
+/// The end of a value of fixed size that starts at `at`. Notes where it has bools; other types that
+/// some bytes are no value of have no program.
+fn plain(ty: &Type, at: usize, bools: &mut Vec<usize>) -> Result<usize, NoProgram> {
+    match ty {
+        Type::Bool => {
+            bools.push(at);
+            Ok(at + 1)
+        }
+        Type::Tuple(types) => types.iter().try_fold(at, |at, ty| plain(ty, at, bools)),
+        Type::Struct { fields, .. } => {
+            fields.iter().try_fold(at, |at, field| plain(&field.ty, at, bools))
+        }
+        Type::Text | Type::Bytes | Type::Option(_) | Type::List(_) | Type::Enum { .. } => {
+            Err(NoProgram::Never)
+        }
+        _ => ty.fixed_size().map(|size| at + size).ok_or(NoProgram::Never),
+    }
+}
+
+/// Appends a value to a key, as a part of type `ty`. Returns how many bytes that is.
+fn append(value: Value<'_>, ty: &Type, parts: &mut Vec<Part>) -> Result<usize, NoProgram> {
+    let literal = |bytes: Vec<u8>, parts: &mut Vec<Part>| {
+        let length = bytes.len();
+        match parts.last_mut() {
+            Some(Part::Literal(last)) => last.extend(bytes),
+            _ => parts.push(Part::Literal(bytes)),
+        }
+        Ok(length)
+    };
+    let known = |mut bytes: &[u8]| {
+        let mut key = Vec::new();
+        transcode(ty, &mut bytes, &mut key).map_err(|_| NoProgram::Never).map(|()| key)
+    };
+    match value {
+        Value::Args(actual, at) if actual == ty => append_args(ty, at, parts).map(|end| end - at),
+        Value::Caller if *ty == Type::Address => {
+            parts.push(Part::Caller);
+            Ok(32)
+        }
+        Value::Known(actual, bytes) if actual == ty => literal(known(bytes)?, parts),
+        Value::Integer(number) => {
+            let size = ty.fixed_size().ok_or(NoProgram::Never)?;
+            let most = match ty {
+                Type::Bool => 1,
+                Type::U8 | Type::U16 | Type::U32 | Type::U64 => (1u128 << (8 * size)) - 1,
+                Type::U128 => u128::MAX,
+                Type::I64 => i64::MAX as u128,
+                Type::I128 => i128::MAX as u128,
+                _ => return Err(NoProgram::Never),
+            };
+            if number > most {
+                return Err(NoProgram::Never);
+            }
+            literal(known(&number.to_le_bytes()[..size])?, parts)
+        }
+        Value::Raw(bytes) => match ty {
+            Type::Address if bytes.len() == 32 => literal(bytes.to_vec(), parts),
+            Type::FixedBytes(size) if bytes.len() == *size as usize => {
+                literal(bytes.to_vec(), parts)
+            }
+            Type::Bytes | Type::Text => {
+                let length = bytes.len().min(255) as u8;
+                literal([&[length][..], bytes].concat(), parts)
+            }
+            _ => Err(NoProgram::Never),
+        },
+        Value::Args(..) | Value::Caller | Value::Known(..) | Value::Unknown => {
+            Err(NoProgram::Never)
+        }
+    }
+}
+
+/// Appends the argument of type `ty` that starts at `at`. Returns its end.
+fn append_args(ty: &Type, at: usize, parts: &mut Vec<Part>) -> Result<usize, NoProgram> {
+    match ty {
+        Type::Tuple(types) => types.iter().try_fold(at, |at, ty| append_args(ty, at, parts)),
+        Type::Struct { fields, .. } => {
+            fields.iter().try_fold(at, |at, field| append_args(&field.ty, at, parts))
+        }
+        _ => {
+            let range = at..plain(ty, at, &mut Vec::new())?;
+            let end = range.end;
+            parts.push(match ty {
+                Type::Bool | Type::U8 | Type::Address | Type::FixedBytes(_) => Part::Copied(range),
+                Type::U16 | Type::U32 | Type::U64 | Type::U128 => {
+                    Part::Reversed { range, signed: false }
+                }
+                Type::I64 | Type::I128 => Part::Reversed { range, signed: true },
+                _ => return Err(NoProgram::Never),
+            });
+            Ok(end)
+        }
+    }
+}
