@@ -96,9 +96,9 @@ fn inspect_shows_methods_and_conflicts() {
     let page = prints(&["inspect", "token"]);
     for part in [
         "transfer(to: Address, amount: u128)",
-        "write balances[caller]",
+        "add balances[caller]",
         "add balances[to]",
-        "a.caller = b.to",
+        "a.caller = b.from and a.spender = b.caller",
     ] {
         assert!(page.contains(part), "{part:?} is not in:\n{page}");
     }
