@@ -61,7 +61,8 @@ fn methods(abi: &Abi) -> String {
 
 fn storage(field: &StorageField) -> String {
     let key: Vec<_> = field.key.iter().map(type_name).collect();
-    let counter = if field.counter { "  counter: calls may add without reading" } else { "" };
+    let counter =
+        if field.counter { "  counter: calls may add and take without reading" } else { "" };
     format!(
         "{}{}: {}{counter}",
         field.name,
