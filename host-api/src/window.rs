@@ -18,7 +18,8 @@
 //!
 //! All numbers are little-endian. Arguments and immutables that are longer than their place are
 //! not laid out: their length is [`ABSENT`](crate::status::ABSENT), and the host functions give
-//! them.
+//! them. The output's length starts as `ABSENT`, that of the events as 0. Bytes that this page does
+//! not name are left as the instance's memory starts with them.
 //!
 //! # Slots
 //! A *slot* is a key of the top-level call's access set that belongs to the running contract and
@@ -30,7 +31,13 @@
 //!    size,
 //! 3. the heap has room left for key and value, each padded to a multiple of 8 bytes.
 //!
-//! A key that does not is passed over. A call without an access set has no slots.
+//! A key that does not is passed over, and takes no room. A call without an access set has no
+//! slots. Keys that a call touched outside its access set do not count, nor does a mode that it
+//! exceeded: slots follow the declaration alone.
+//!
+//! What a key *now holds* is its value before the call, with what the call did to it so far. If the
+//! call added to it without reading, that is the sum; if there is no such sum, the key is passed
+//! over. Laying a key out changes nothing: what was added is still an add.
 //!
 //! Each slot has an entry in the directory:
 //!
@@ -45,43 +52,63 @@
 //! | 8 | u16 | size of the value |
 //! | 10 | | zeros |
 //!
-//! Keys and values are padded with zeros. The guest may read a slot of mode read or write, change
-//! one of mode write (new value and both bits, or [`SLOT_CHANGED`] alone to remove the key), and
-//! add to one of mode add: its value starts as 16 zeros, the guest sets it to all that was added so
-//! far and sets both bits. Anything else goes through the host functions.
+//! The heap is filled from its start without gaps: each slot's key, then its value. Keys and values
+//! are padded with zeros; the value of a key that holds nothing is all zeros, and its state 0. The
+//! guest may read a slot of mode read or write, change one of mode write (new value and both bits,
+//! or [`SLOT_CHANGED`] alone to remove the key), and add to one of mode add: its state starts as 0
+//! and its value as 16 zeros, the guest sets it to all that was added so far and sets both bits.
+//! Anything else goes through the host functions.
 //!
-//! A host function that touches a key that has a slot first takes the slot's change, then takes the
-//! slot out: its entry's key length becomes 0, and host functions alone serve the key until the
-//! frame ends.
+//! A host function that touches a key that has a slot in the running frame first takes the slot's
+//! change, then takes the slot out: its entry's key length becomes 0, and host functions alone serve
+//! the key until the frame ends.
 //!
 //! # What is taken, and when
 //! - Events: one after another, each a u16 index, a u16 length and the data, no padding; their
 //!   length together at offset 100. Taken before `emit` emits, before `call` calls, and at the end
 //!   of a frame that succeeds. Then the length is 0 again.
 //! - Changed slots, in order: before `call` calls, and at the end of a frame that succeeds. After
-//!   `call`, slots are unchanged again (slots of mode add hold 0 again); if the contract ran again
-//!   in the meantime, values are laid out anew.
-//! - The output: at the end of a frame, whether it succeeds or reverts, if its length is not
-//!   [`ABSENT`](crate::status::ABSENT), which the host sets before the frame and whenever the host
-//!   function `output` is used.
+//!   `call`, slots that were changed are unchanged again: [`SLOT_CHANGED`] is gone, and slots of
+//!   mode add hold 0 and have the state 0. If the contract ran again in the meantime (a frame of it
+//!   started, however it ended), state and value of every slot are laid out anew; one whose key now
+//!   holds something of another size is taken out.
+//! - The output: at the end of a frame, whether it succeeds or reverts (but not where it ends by
+//!   `forward_failure`), if its length is not [`ABSENT`](crate::status::ABSENT), which the host sets
+//!   before the frame and whenever the host function `output` is used.
+//!
+//! At the end of a frame that succeeds, events come first, then slots, then the output. A host
+//! function takes what it has to take once it was charged for and its lengths and ranges are found
+//! right, before it checks or does anything else; `call` also takes if it is then refused. A frame
+//! that fails in any other way leaves nothing to take.
+//!
+//! A slot is changed if [`SLOT_CHANGED`] is set in its state, and holds a value if [`SLOT_PRESENT`]
+//! is; other bits mean nothing. A change of mode write counts like the host function `write` or
+//! `remove`, one of mode add like `add`, each event like `emit`, the output like `output`, with
+//! their limits and failures.
 //!
 //! What does not fit this description is a misuse and ends the frame with a trap: a changed slot of
 //! mode read, a removed one of mode add, a change or an event in a view, events or output that are
-//! longer than their place or cut short, an event that the ABI does not have. The host looks at no
-//! other byte of the window: it knows by itself which slots there are.
+//! longer than their place or cut short, an event that the ABI does not have. What is taken is taken
+//! one by one, and the first that fails decides how the frame ends. The host looks at no other byte
+//! of the window: it knows by itself which slots there are.
 //!
 //! # Gas
 //! Before the frame starts: [`WINDOW_GAS`], [`SLOT_GAS`] a slot, and 1 for each byte of arguments
 //! and immutables in the window. When taken: [`SLOT_CHANGE_GAS`] for a changed slot and
 //! [`SLOT_CHANGE_GAS_BYTE`] for each byte of its size (removed ones too), and for events and output
-//! what the host functions `emit` and `output` cost. A call that can't pay for what is taken at its
-//! end ran out of gas.
+//! what the host functions `emit` and `output` cost. A slot's misuse is found before it is charged;
+//! events and output are charged once they are found to lie in their place, before anything else
+//! about them is checked, as those functions do. A call that can't pay for what is taken at its end
+//! ran out of gas.
 
 /// The name of the exported global that holds the window's address.
 pub const WINDOW_EXPORT: &str = "tollway_window";
 
 /// Bytes of a window.
 pub const WINDOW_BYTES: usize = 2048;
+
+/// The address of a window is a multiple of this.
+pub const WINDOW_ALIGNMENT: u32 = 8;
 
 /// The most slots.
 pub const WINDOW_SLOTS_MAX: usize = 16;
@@ -108,11 +135,12 @@ pub const WINDOW_HEAP_BYTES: usize = WINDOW_BYTES - offset::HEAP;
 pub const SLOT_ENTRY_BYTES: usize = 16;
 
 /// Mode of a slot: the guest may read it.
-pub const SLOT_READ: u8 = 0;
-/// Mode of a slot: the guest may read, change and remove it.
-pub const SLOT_WRITE: u8 = 1;
+pub const SLOT_READ: u8 = 0x01;
 /// Mode of a slot: the guest may add to it.
-pub const SLOT_ADD: u8 = 2;
+pub const SLOT_ADD: u8 = 0x02;
+/// Mode of a slot: the guest may read, change and remove it, and so add to it. The modes are bits,
+/// so that a guest sees by one mask whether a slot allows what it wants.
+pub const SLOT_WRITE: u8 = SLOT_READ | SLOT_ADD;
 
 /// State of a slot: there is a value.
 pub const SLOT_PRESENT: u8 = 0x01;

@@ -1,9 +1,10 @@
 //! How an entry point runs: arguments in, output and status out. Used by the macros.
 
-use crate::sys::{self, Buffer, trap};
+use crate::sys::{self, Buffer, trap, window};
 use crate::typed::{STACK_BYTES_MAX, Typed, decode_all, is_small, with_encoded};
 use core::cell::OnceCell;
 use core::ops::Deref;
+use tollway_host_api::window::{WINDOW_ARGS_BYTES_MAX, WINDOW_IMMUTABLES_BYTES_MAX};
 use tollway_host_api::{MethodStatus, Type};
 
 /// What an entry point of a contract with error type `E` may return: a value, or a result.
@@ -24,7 +25,7 @@ impl<T: Typed, E> Output<E> for T {
     #[inline(always)]
     fn finish(self) -> MethodStatus {
         if T::SIZE_MAX != Some(0) {
-            with_encoded(&self, sys::output);
+            set_output(&self);
         }
         MethodStatus::Ok
     }
@@ -38,7 +39,7 @@ impl<T: Typed, E: Typed> Output<E> for Result<T, E> {
         match self {
             Ok(value) => Output::<E>::finish(value),
             Err(error) => {
-                with_encoded(&error, sys::output);
+                set_output(&error);
                 MethodStatus::Reverted
             }
         }
@@ -53,16 +54,12 @@ pub enum NoError {}
 /// Arguments that do not decode trap.
 #[inline(always)]
 pub fn run<A: Typed, R: Output<E>, E>(args_len: u32, body: impl FnOnce(A) -> R) -> i32 {
-    let args = if is_small::<A>() {
-        let mut buffer = Buffer::<STACK_BYTES_MAX>::new();
-        if A::SIZE_MAX == Some(0) {
-            decode_all(&[])
-        } else {
-            match sys::args(args_len, &mut buffer) {
-                Ok(bytes) => decode_all(bytes),
-                Err(_) => None,
-            }
-        }
+    let args = if A::SIZE_MAX == Some(0) {
+        decode_all(&[])
+    } else if let Some(bytes) = window::args(args_len) {
+        decode_all(bytes)
+    } else if A::SIZE_MAX.is_some_and(|size| size <= WINDOW_ARGS_BYTES_MAX) {
+        None
     } else {
         decode_all(&sys::args_vec(args_len))
     };
@@ -72,9 +69,27 @@ pub fn run<A: Typed, R: Output<E>, E>(args_len: u32, body: impl FnOnce(A) -> R) 
     }
 }
 
+/// Sets the output.
+#[inline(always)]
+fn set_output<T: Typed>(value: &T) {
+    if let Some(size_max) = T::SIZE_MAX
+        && let Some(mut output) = window::output(size_max)
+    {
+        value.encode(&mut output);
+        return window::set_output(output);
+    }
+    with_encoded(value, sys::output);
+}
+
 /// Emits event number `index`.
 #[inline(always)]
 pub fn emit<T: Typed>(index: u32, event: &T) {
+    if let Some(size_max) = T::SIZE_MAX
+        && let Some(mut data) = window::event(index, size_max)
+    {
+        event.encode(&mut data);
+        return window::emit(index, data);
+    }
     with_encoded(event, |bytes| sys::emit(index, bytes));
 }
 
@@ -82,7 +97,7 @@ pub fn emit<T: Typed>(index: u32, event: &T) {
 /// entry point itself and is easier to follow; this is for code far below it.
 #[cold]
 pub fn revert<E: Typed>(error: &E) -> ! {
-    with_encoded(error, sys::output);
+    set_output(error);
     sys::revert()
 }
 
@@ -121,14 +136,25 @@ impl<T: Typed> Deref for Immutables<T> {
 
 #[inline]
 fn load_immutables<T: Typed>() -> T {
-    let mut buffer = Buffer::<STACK_BYTES_MAX>::new();
-    let value = match sys::immutables(&mut buffer) {
-        Ok(bytes) => decode_all(bytes),
-        Err(_) if is_small::<T>() => None,
-        Err(length) => decode_all(&sys::immutables_vec(length)),
+    let value = match window::immutables() {
+        Some(bytes) => decode_all(bytes),
+        None => load_long_immutables(),
     };
     match value {
         Some(value) => value,
         None => trap(),
+    }
+}
+
+#[cold]
+fn load_long_immutables<T: Typed>() -> Option<T> {
+    if T::SIZE_MAX.is_some_and(|size| size <= WINDOW_IMMUTABLES_BYTES_MAX) {
+        return None;
+    }
+    let mut buffer = Buffer::<STACK_BYTES_MAX>::new();
+    match sys::immutables(&mut buffer) {
+        Ok(bytes) => decode_all(bytes),
+        Err(_) if is_small::<T>() => None,
+        Err(length) => decode_all(&sys::immutables_vec(length)),
     }
 }

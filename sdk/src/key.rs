@@ -4,15 +4,11 @@
 //! 1. The host, which builds the same keys from arguments, gets the same bytes
 //!    (`tests/typed.rs`): else no declaration would ever match.
 
-use crate::sys::{Buffer, trap};
-use crate::typed::{Bytes, Typed};
+pub use crate::sys::Key;
+use crate::sys::trap;
+use crate::typed::{Bytes, Sink, Typed};
 use alloc::string::String;
-use tollway_host_api::key::KEY_BYTES_MAX;
 use tollway_host_api::{Address, Type};
-
-/// A key under construction. A key that would be longer than
-/// [`KEY_BYTES_MAX`] traps.
-pub type Key = Buffer<KEY_BYTES_MAX>;
 
 /// A type whose values can be keys of a [`Map`](crate::Map), or parts of one.
 #[diagnostic::on_unimplemented(
@@ -25,15 +21,15 @@ pub trait KeyPart: Typed {
     const PARTS: &'static [Type] = &[Self::TYPE];
 
     /// Appends the value to `key`.
-    fn push_to(&self, key: &mut Key);
+    fn push_to<S: Sink>(&self, key: &mut S);
 }
 
 macro_rules! unsigned {
     ($($ty:ident),*) => {$(
         impl KeyPart for $ty {
             #[inline(always)]
-            fn push_to(&self, key: &mut Key) {
-                key.push(&self.to_be_bytes());
+            fn push_to<S: Sink>(&self, key: &mut S) {
+                key.put(&self.to_be_bytes());
             }
         }
     )*};
@@ -44,8 +40,8 @@ macro_rules! signed {
     ($($ty:ident),*) => {$(
         impl KeyPart for $ty {
             #[inline(always)]
-            fn push_to(&self, key: &mut Key) {
-                key.push(&(*self ^ Self::MIN).to_be_bytes());
+            fn push_to<S: Sink>(&self, key: &mut S) {
+                key.put(&(*self ^ Self::MIN).to_be_bytes());
             }
         }
     )*};
@@ -54,50 +50,50 @@ signed!(i64, i128);
 
 impl KeyPart for bool {
     #[inline(always)]
-    fn push_to(&self, key: &mut Key) {
-        key.push(&[u8::from(*self)]);
+    fn push_to<S: Sink>(&self, key: &mut S) {
+        key.put(&[u8::from(*self)]);
     }
 }
 
 impl<const N: usize> KeyPart for [u8; N] {
     #[inline(always)]
-    fn push_to(&self, key: &mut Key) {
-        key.push(self);
+    fn push_to<S: Sink>(&self, key: &mut S) {
+        key.put(self);
     }
 }
 
 impl KeyPart for Address {
     #[inline(always)]
-    fn push_to(&self, key: &mut Key) {
-        key.push(self.as_bytes());
+    fn push_to<S: Sink>(&self, key: &mut S) {
+        key.put(self.as_bytes());
     }
 }
 
-fn push_bytes(bytes: &[u8], key: &mut Key) {
+fn push_bytes(bytes: &[u8], key: &mut impl Sink) {
     let Ok(length) = u8::try_from(bytes.len()) else { trap() };
-    key.push(&[length]);
-    key.push(bytes);
+    key.put(&[length]);
+    key.put(bytes);
 }
 
 impl KeyPart for Bytes {
-    fn push_to(&self, key: &mut Key) {
+    fn push_to<S: Sink>(&self, key: &mut S) {
         push_bytes(&self.0, key);
     }
 }
 
 impl KeyPart for String {
-    fn push_to(&self, key: &mut Key) {
+    fn push_to<S: Sink>(&self, key: &mut S) {
         push_bytes(self.as_bytes(), key);
     }
 }
 
 impl<T: KeyPart> KeyPart for Option<T> {
     #[inline]
-    fn push_to(&self, key: &mut Key) {
+    fn push_to<S: Sink>(&self, key: &mut S) {
         match self {
-            None => key.push(&[0]),
+            None => key.put(&[0]),
             Some(value) => {
-                key.push(&[1]);
+                key.put(&[1]);
                 value.push_to(key);
             }
         }
@@ -110,7 +106,7 @@ macro_rules! tuple {
             const PARTS: &'static [Type] = &[$($name::TYPE),*];
 
             #[inline(always)]
-            fn push_to(&self, _key: &mut Key) {
+            fn push_to<S: Sink>(&self, _key: &mut S) {
                 $(self.$index.push_to(_key);)*
             }
         }

@@ -11,12 +11,15 @@
 //! ```
 //!
 //! A field or an entry of a map is a *cell*: a name for a key, which costs nothing to make. Every
-//! method of a cell is one or two host calls; nothing is cached.
+//! method of a cell is a few loads and stores where its key has a slot in the window (see
+//! [`tollway_host_api::window`]), and one or two host calls where it has none.
 
 use crate::key::{Key, KeyPart};
+use crate::sys::window::{self, Need, Slot};
 use crate::sys::{self, Buffer, trap};
-use crate::typed::{STACK_BYTES_MAX, Typed, decode_all, is_small, with_encoded};
+use crate::typed::{STACK_BYTES_MAX, Typed, decode_all, fixed_size, is_small, with_encoded};
 use core::marker::PhantomData;
+use tollway_host_api::window::WINDOW_VALUE_BYTES_MAX;
 use tollway_host_api::{StorageField, Text, Type};
 
 /// A kind of cell: [`Item`], [`Counter`] or [`Transient`].
@@ -66,6 +69,44 @@ pub const fn describe<S: Storage>(name: &'static str) -> StorageField {
     }
 }
 
+/// Whether values of type `T` can have slots.
+#[inline(always)]
+const fn fits_slot<T: Typed>() -> bool {
+    match fixed_size::<T>() {
+        Some(size) => size <= WINDOW_VALUE_BYTES_MAX,
+        None => false,
+    }
+}
+
+/// Touches a key: in its slot if it has one that allows `need`, else through the host.
+#[inline(always)]
+fn touch<K: KeyPart, R>(
+    field: u8,
+    key: &K,
+    need: Need,
+    in_slot: impl FnOnce(Slot) -> R,
+    at_host: impl FnOnce(&[u8]) -> R,
+) -> R {
+    let slot = 'found: {
+        // A key of fixed size, which has as many bytes as a value of its type, is compared with
+        // the next slot's without being built.
+        if let Some(size) = fixed_size::<K>()
+            && let Some(mut candidate) = window::next(field, size, need)
+        {
+            key.push_to(&mut candidate);
+            if let Some(slot) = candidate.check() {
+                break 'found slot;
+            }
+        }
+        let bytes = key_bytes(field, key);
+        match window::find(&bytes, need) {
+            Some(slot) => slot,
+            None => return at_host(bytes.as_slice()),
+        }
+    };
+    in_slot(slot)
+}
+
 #[inline(always)]
 fn key_bytes<K: KeyPart>(field: u8, key: &K) -> Key {
     let mut bytes = Key::new();
@@ -74,8 +115,27 @@ fn key_bytes<K: KeyPart>(field: u8, key: &K) -> Key {
     bytes
 }
 
-/// The value under `key`. A stored value that is not of type `T` traps.
+/// Touches a key through the host.
 #[inline(always)]
+fn touch_at_host<K: KeyPart, R>(field: u8, key: &K, at_host: impl FnOnce(&[u8]) -> R) -> R {
+    at_host(key_bytes(field, key).as_slice())
+}
+
+/// The value in a slot. One that is not of type `T` traps.
+#[inline(always)]
+fn load_slot<T: Typed>(slot: Slot) -> Option<T> {
+    if !slot.is_present() {
+        return None;
+    }
+    let bytes: [u8; WINDOW_VALUE_BYTES_MAX] = slot.get(T::SIZE_MIN);
+    match bytes.get(..T::SIZE_MIN).and_then(decode_all) {
+        Some(value) => Some(value),
+        None => trap(),
+    }
+}
+
+/// The value under `key`. A stored value that is not of type `T` traps.
+#[inline(never)]
 fn load<T: Typed>(key: &[u8]) -> Option<T> {
     let mut buffer = Buffer::<STACK_BYTES_MAX>::new();
     or_trap(match sys::read(key, &mut buffer)? {
@@ -114,25 +174,35 @@ pub struct Item<T, K = ()> {
 }
 
 impl<T: Typed, K: KeyPart> Item<T, K> {
+    /// Touches the key, if values of this type can have slots.
     #[inline(always)]
-    fn key(&self) -> Key {
-        key_bytes(self.field, &self.key)
+    fn touch<R>(
+        &self,
+        need: Need,
+        in_slot: impl FnOnce(Slot) -> R,
+        at_host: impl FnOnce(&[u8]) -> R,
+    ) -> R {
+        if fits_slot::<T>() {
+            touch(self.field, &self.key, need, in_slot, at_host)
+        } else {
+            touch_at_host(self.field, &self.key, at_host)
+        }
     }
 
     /// The value, or `None` if nothing was set. Reads.
-    #[inline]
+    #[inline(always)]
     pub fn get(&self) -> Option<T> {
-        load(self.key().as_slice())
+        self.touch(Need::Read, load_slot, load)
     }
 
     /// The value, or `fallback` if nothing was set. Reads.
-    #[inline]
+    #[inline(always)]
     pub fn get_or(&self, fallback: T) -> T {
         self.get().unwrap_or(fallback)
     }
 
     /// The value, or `T::default()` if nothing was set. Reads.
-    #[inline]
+    #[inline(always)]
     pub fn get_or_default(&self) -> T
     where
         T: Default,
@@ -141,22 +211,25 @@ impl<T: Typed, K: KeyPart> Item<T, K> {
     }
 
     /// Whether a value was set. Reads.
-    #[inline]
+    #[inline(always)]
     pub fn exists(&self) -> bool {
-        sys::has(self.key().as_slice())
+        self.touch(Need::Read, Slot::is_present, sys::has)
     }
 
     /// Sets the value. Writes.
-    #[inline]
+    #[inline(always)]
     pub fn set(&self, value: &T) {
-        let key = self.key();
-        with_encoded(value, |bytes| sys::write(key.as_slice(), bytes));
+        self.touch(
+            Need::Write,
+            |slot| value.encode(&mut slot.set(T::SIZE_MIN)),
+            |key| with_encoded(value, |bytes| sys::write(key, bytes)),
+        );
     }
 
     /// Removes the value. Writes.
-    #[inline]
+    #[inline(always)]
     pub fn remove(&self) {
-        sys::remove(self.key().as_slice());
+        self.touch(Need::Write, Slot::remove, sys::remove);
     }
 }
 
@@ -198,23 +271,37 @@ pub struct Counter<K = ()> {
 }
 
 impl<K: KeyPart> Counter<K> {
-    #[inline(always)]
-    fn key(&self) -> Key {
-        key_bytes(self.field, &self.key)
-    }
-
     /// The amount. Reads, and so waits for everyone who adds or takes before.
-    #[inline]
+    #[inline(always)]
     pub fn get(&self) -> u128 {
-        load(self.key().as_slice()).unwrap_or(0)
+        touch(self.field, &self.key, Need::Read, Slot::amount, load_amount)
     }
 
     /// Adds `amount` without reading.
     ///
     /// If the sum leaves the range of `u128`, the whole top-level call fails at its end.
-    #[inline]
+    #[inline(always)]
     pub fn add(&self, amount: u128) {
-        sys::add(self.key().as_slice(), amount);
+        let added = touch(
+            self.field,
+            &self.key,
+            Need::Add,
+            |slot| match slot.amount().checked_add(amount) {
+                Some(sum) => {
+                    slot.set_amount(sum);
+                    true
+                }
+                None => false,
+            },
+            |key| {
+                sys::add(key, amount);
+                true
+            },
+        );
+        if !added {
+            // The host takes what the slot holds, and fails by its own rules.
+            touch_at_host(self.field, &self.key, |key| sys::add(key, amount));
+        }
     }
 
     /// Takes `amount` away, if there is as much. Does not read: whoever adds to the counter or
@@ -226,16 +313,41 @@ impl<K: KeyPart> Counter<K> {
     ///
     /// # Errors
     /// [`Underflow`] if there is less; nothing is changed then.
-    #[inline]
+    #[inline(always)]
     pub fn sub(&self, amount: u128) -> Result<(), Underflow> {
-        if sys::sub(self.key().as_slice(), amount) { Ok(()) } else { Err(Underflow) }
+        let is_done = touch(
+            self.field,
+            &self.key,
+            Need::Write,
+            |slot| {
+                let rest = slot.amount().checked_sub(amount);
+                rest.is_some_and(|rest| {
+                    slot.set_amount(rest);
+                    true
+                })
+            },
+            |key| sys::sub(key, amount),
+        );
+        if is_done { Ok(()) } else { Err(Underflow) }
     }
 
     /// Sets the amount. Writes.
-    #[inline]
+    #[inline(always)]
     pub fn set(&self, amount: u128) {
-        sys::write(self.key().as_slice(), &amount.to_le_bytes());
+        touch(
+            self.field,
+            &self.key,
+            Need::Write,
+            |slot| slot.set_amount(amount),
+            |key| sys::write(key, &amount.to_le_bytes()),
+        );
     }
+}
+
+/// The amount under `key`, from the host.
+#[inline(never)]
+fn load_amount(key: &[u8]) -> u128 {
+    load(key).unwrap_or(0)
 }
 
 impl Cell for Counter {

@@ -9,7 +9,8 @@
 //! 2. `decode` of bytes in the shape of `TYPE` succeeds, so a host that checks arguments against
 //!    the ABI never sees a contract trap over them.
 
-use crate::sys::Buffer;
+use crate::sys::window::{Candidate, Writer};
+use crate::sys::{Buffer, Key};
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -27,6 +28,18 @@ impl<const N: usize> Sink for Buffer<N> {
         self.push(bytes);
     }
 }
+
+macro_rules! sink {
+    ($($ty:ident),*) => {$(
+        impl Sink for $ty {
+            #[inline(always)]
+            fn put(&mut self, bytes: &[u8]) {
+                self.push(bytes);
+            }
+        }
+    )*};
+}
+sink!(Key, Writer, Candidate);
 
 impl Sink for Vec<u8> {
     #[inline]
@@ -166,11 +179,8 @@ impl Typed for bool {
 
     #[inline(always)]
     fn decode(input: &mut &[u8]) -> Option<Self> {
-        match u8::decode(input)? {
-            0 => Some(false),
-            1 => Some(true),
-            _ => None,
-        }
+        let byte = u8::decode(input)?;
+        (byte <= 1).then_some(byte == 1)
     }
 }
 
@@ -336,6 +346,15 @@ tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
 tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
 tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);
 tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);
+
+/// The number of bytes of every value of `T`, if it is always the same.
+#[inline(always)]
+pub(crate) const fn fixed_size<T: Typed>() -> Option<usize> {
+    match T::SIZE_MAX {
+        Some(size) if size == T::SIZE_MIN => Some(size),
+        _ => None,
+    }
+}
 
 /// The longest value that is encoded or decoded on the stack, in bytes.
 pub(crate) const STACK_BYTES_MAX: usize = 256;

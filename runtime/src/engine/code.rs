@@ -48,6 +48,8 @@ pub struct Code {
     pub(crate) stack_units_max: u32,
     /// Pages that its memory starts with.
     pub(crate) memory_pages_min: u64,
+    /// Where its window starts, if it has one.
+    pub(crate) window: Option<u32>,
     pub(crate) image: OnceLock<Arc<MemoryImage>>,
 }
 

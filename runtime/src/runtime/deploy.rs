@@ -66,6 +66,7 @@ impl Runtime {
             depth_global: prepared.depth_global,
             stack_units_max: self.config.limits.stack_units_max,
             memory_pages_min: prepared.memory_pages_min,
+            window: prepared.window,
             image: OnceLock::new(),
         };
         self.codes.insert(hash, Arc::new(code));

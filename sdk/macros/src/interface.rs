@@ -172,7 +172,7 @@ pub(crate) fn expand(args: TokenStream, input: TokenStream) -> Result<TokenStrea
 
         impl ::tollway_sdk::key::KeyPart for #client {
             #[inline(always)]
-            fn push_to(&self, __key: &mut ::tollway_sdk::key::Key) {
+            fn push_to<S: ::tollway_sdk::typed::Sink>(&self, __key: &mut S) {
                 ::tollway_sdk::key::KeyPart::push_to(&self.0, __key);
             }
         }

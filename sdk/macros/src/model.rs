@@ -405,6 +405,10 @@ fn parse_function(
         }
         return Ok(());
     };
+    // Its export is mostly its only caller. There, the indices of fields are constants.
+    if !function.attrs.iter().any(|attr| attr.path().is_ident("inline")) {
+        function.attrs.push(syn::parse_quote!(#[inline(always)]));
+    }
 
     if !receiver {
         return Err(Error::new_spanned(

@@ -49,7 +49,7 @@ fn impls(input: &DeriveInput, key: bool) -> Result<TokenStream> {
         quote! {
             impl ::tollway_sdk::key::KeyPart for #name {
                 #[inline]
-                fn push_to(&self, __key: &mut ::tollway_sdk::key::Key) { #push }
+                fn push_to<S: ::tollway_sdk::typed::Sink>(&self, __key: &mut S) { #push }
             }
         }
     });
@@ -202,7 +202,7 @@ fn of_enum(name: &Ident, data: &syn::DataEnum) -> Result<Shape> {
         });
         push.push(quote! {
             Self::#ident #pattern => {
-                __key.push(&[#index]);
+                ::tollway_sdk::typed::Sink::put(__key, &[#index]);
                 #(::tollway_sdk::key::KeyPart::push_to(#bound, __key);)*
             }
         });

@@ -1,15 +1,18 @@
 //! The border to the host, and the only unsafe code of the SDK: imports, buffers whose bytes the
-//! host fills, the heap, and the panic handler.
+//! host fills, the window that it lays out, the heap, and the panic handler.
 //!
 //! Natively, where contracts are compiled for tests, documentation and lints, the imports are
 //! twins that panic: there is no host.
 
 #[cfg(target_family = "wasm")]
 mod heap;
+pub mod window;
 
 use core::mem::MaybeUninit;
+use tollway_host_api::key::KEY_BYTES_MAX;
 use tollway_host_api::status::ABSENT;
 use tollway_host_api::{Address, CallStatus};
+pub use window::{call_index, caller, height, this, time_ms};
 
 macro_rules! declare_imports {
     ($(
@@ -100,6 +103,77 @@ impl<const N: usize> Default for Buffer<N> {
     }
 }
 
+/// A key under construction: its field, and the parts after it. A key that would be longer than
+/// [`KEY_BYTES_MAX`] traps.
+///
+/// ```text
+/// 0            7       8          end     end + 8
+/// │ never read │ field │ parts ──▶ │ zeros │ never read
+/// ```
+///
+/// So the host gets all of it in one piece, and the keys in a window compare with it word by word.
+#[repr(C, align(8))]
+pub struct Key {
+    bytes: [MaybeUninit<u8>; Self::FIELD_AT + KEY_BYTES_MAX + Self::WORD],
+    end: usize,
+}
+
+impl Key {
+    const WORD: usize = 8;
+    const FIELD_AT: usize = Self::WORD - 1;
+
+    /// An empty one: the field comes first.
+    #[inline(always)]
+    pub const fn new() -> Self {
+        Self {
+            bytes: [MaybeUninit::uninit(); Self::FIELD_AT + KEY_BYTES_MAX + Self::WORD],
+            end: Self::FIELD_AT,
+        }
+    }
+
+    /// Appends `bytes`.
+    #[inline(always)]
+    pub fn push(&mut self, bytes: &[u8]) {
+        let end = self.end.saturating_add(bytes.len());
+        if end > Self::FIELD_AT + KEY_BYTES_MAX {
+            trap()
+        }
+        // A slice index out of range would pull the formatting of its message into the Wasm.
+        let Some(place) = self.bytes.get_mut(self.end..end) else { trap() };
+        place.write_copy_of_slice(bytes);
+        let Some(place) = self.bytes.get_mut(end..end.wrapping_add(Self::WORD)) else { trap() };
+        place.write_copy_of_slice(&[0; Self::WORD]);
+        self.end = end;
+    }
+
+    /// All bytes: the field, then the parts.
+    #[inline(always)]
+    pub fn as_slice(&self) -> &[u8] {
+        // SAFETY: `end` is inside the array, and grows only in `push`, which writes the bytes
+        // below it.
+        unsafe {
+            let start = self.bytes.as_ptr().add(Self::FIELD_AT).cast();
+            core::slice::from_raw_parts(start, self.end.wrapping_sub(Self::FIELD_AT))
+        }
+    }
+
+    /// The words that hold the parts, padded with zeros.
+    #[cfg(target_family = "wasm")]
+    #[inline(always)]
+    fn words(&self) -> &[u64] {
+        let count = self.end.wrapping_sub(1) / Self::WORD;
+        // SAFETY: the first word starts behind the field, aligned as the key is; the last one
+        // starts before `end`, and all bytes up to `end + WORD` are written.
+        unsafe { core::slice::from_raw_parts(self.bytes.as_ptr().add(Self::WORD).cast(), count) }
+    }
+}
+
+impl Default for Key {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 #[inline(always)]
 fn at<T>(bytes: &[T]) -> u32 {
     bytes.as_ptr() as usize as u32
@@ -110,37 +184,18 @@ fn at_mut<T>(bytes: &mut [T]) -> u32 {
     bytes.as_mut_ptr() as usize as u32
 }
 
-macro_rules! address_from {
-    ($import:ident, $doc:literal) => {
-        #[doc = $doc]
-        #[inline]
-        pub fn $import() -> Address {
-            let mut out = [MaybeUninit::<u8>::uninit(); 32];
-            // SAFETY: the host writes exactly 32 bytes to `out`.
-            unsafe { import::$import(at_mut(&mut out)) };
-            // SAFETY: the host wrote all of `out`.
-            Address(unsafe { core::mem::transmute::<[MaybeUninit<u8>; 32], [u8; 32]>(out) })
-        }
-    };
+/// The gas that this call has left.
+#[inline]
+pub fn gas_left() -> u64 {
+    // SAFETY: the import takes no pointer.
+    unsafe { import::gas_left() }
 }
-address_from!(caller, "Who calls this contract.");
-address_from!(this, "This contract's address.");
-
-macro_rules! number_from {
-    ($import:ident, $ty:ident, $doc:literal) => {
-        #[doc = $doc]
-        #[inline]
-        pub fn $import() -> $ty {
-            // SAFETY: the import takes no pointer.
-            unsafe { import::$import() }
-        }
-    };
+/// A number that no other use gets in the same top-level call, from 0.
+#[inline]
+pub fn sequence() -> u32 {
+    // SAFETY: the import takes no pointer.
+    unsafe { import::sequence() }
 }
-number_from!(height, u64, "The height of the block.");
-number_from!(time_ms, u64, "The block's time in milliseconds since the Unix epoch.");
-number_from!(call_index, u32, "The position of the top-level call in its block.");
-number_from!(sequence, u32, "A number that no other use gets in the same top-level call, from 0.");
-number_from!(gas_left, u64, "The gas that this call has left.");
 
 /// The arguments, `length` bytes as the entry point was told, in `out`. `Err` with that length if
 /// they do not fit.

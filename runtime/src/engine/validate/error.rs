@@ -62,6 +62,18 @@ pub enum UploadError {
     /// A segment holds or starts at something else than constants.
     #[error("segment at offset {offset:#x} is not made of constants and functions")]
     SegmentNotConstant { offset: usize },
+    /// The export `tollway_window` is something else than a global.
+    #[error("export \"tollway_window\" is not a global")]
+    WindowNotGlobal,
+    /// The global `tollway_window` is not an immutable `i32`.
+    #[error("global \"tollway_window\" is {found}, not an immutable i32")]
+    WindowType { found: String },
+    /// The window does not start at a multiple of its alignment.
+    #[error("the window starts at {start}, not at a multiple of {alignment}")]
+    WindowMisaligned { start: u32, alignment: u32 },
+    /// The window does not lie wholly inside the memory that the module starts with.
+    #[error("the window ends at {end}, memory starts with {size} bytes")]
+    WindowOutOfBounds { end: u64, size: u64 },
     /// An export has a name that the runtime's own exports use.
     #[error("export {name:?} has a reserved name")]
     ReservedExport { name: String },

@@ -13,7 +13,8 @@
 //!    be changed (`tests::operators_that_outlive_a_call`);
 //! 4. can always be instantiated: segments lie inside memory and table (`tests::segments`);
 //! 5. stays inside every limit of [`Limits`] (`tests::limits_are_inclusive`);
-//! 6. does as its ABI says, as far as data can say (`crate::engine::abi_check`).
+//! 6. has its window, if it has one, inside the memory that it starts with (`tests::windows`);
+//! 7. does as its ABI says, as far as data can say (`crate::engine::abi_check`).
 //!
 //! No bytes can make this panic, overflow the stack or take more than linear time
 //! (`tests::no_bytes_panic`).
@@ -28,6 +29,7 @@ use std::collections::BTreeMap;
 use tollway_host_api::Abi;
 use tollway_host_api::abi::ABI_SECTION;
 use tollway_host_api::functions::{HOST_MODULE, HostFunction, WordType, host_function};
+use tollway_host_api::window::{WINDOW_ALIGNMENT, WINDOW_BYTES, WINDOW_EXPORT};
 use wasmparser::{
     DataKind, ElementItems, ElementKind, ExternalKind, FuncType, FuncValidatorAllocations,
     FunctionBody, Operator, Parser, Payload, TypeRef, ValType, ValidPayload, Validator,
@@ -45,6 +47,8 @@ pub struct Validated {
     pub memory_pages_min: u64,
     /// Pages that the memory may grow to: the module's own bound, or the limit if that is less.
     pub memory_pages_max: u64,
+    /// Where the contract's window starts, if it has one.
+    pub window: Option<u32>,
     pub(crate) shape: Shape,
 }
 
@@ -56,11 +60,21 @@ pub(crate) struct Shape {
     pub(crate) functions: Vec<u32>,
     pub(crate) imports: u32,
     pub(crate) globals_mutable: Vec<bool>,
+    globals: Vec<Global>,
     /// Functions that an indirect call may reach, each once.
     pub(crate) table_functions: Vec<u32>,
     memories: Vec<(u64, Option<u64>)>,
     tables: Vec<u64>,
     exports: BTreeMap<String, (ExternalKind, u32)>,
+}
+
+/// What is declared of a global.
+#[derive(Clone, Debug)]
+struct Global {
+    /// `i32` or `mut i32`, for example.
+    ty: String,
+    /// Its value, if it is initialized by one `i32.const`.
+    value: Option<u32>,
 }
 
 impl Shape {
@@ -81,6 +95,8 @@ pub struct Prepared {
     pub memory_pages_min: u64,
     /// Pages that the memory may grow to.
     pub memory_pages_max: u64,
+    /// Where the contract's window starts, if it has one.
+    pub window: Option<u32>,
     /// Names of all globals that a call may change, the depth counter included.
     pub mutable_globals: Vec<String>,
     /// Name of the depth counter, if the module can recurse.
@@ -111,6 +127,7 @@ pub fn prepare(wasm: &[u8], limits: &Limits) -> Result<Prepared, UploadError> {
         abi: validated.abi,
         memory_pages_min: validated.memory_pages_min,
         memory_pages_max: validated.memory_pages_max,
+        window: validated.window,
         mutable_globals: instrumented.mutable_globals,
         depth_global: instrumented.depth_global,
     })
@@ -197,7 +214,11 @@ impl<'a> Pass<'a> {
             }
             Payload::GlobalSection(section) => {
                 for global in section {
-                    self.shape.globals_mutable.push(global?.ty.mutable);
+                    let global = global?;
+                    let mutable = if global.ty.mutable { "mut " } else { "" };
+                    let ty = format!("{mutable}{}", global.ty.content_type);
+                    self.shape.globals.push(Global { ty, value: constant(&global.init_expr) });
+                    self.shape.globals_mutable.push(global.ty.mutable);
                 }
             }
             Payload::ExportSection(section) => {
@@ -426,12 +447,14 @@ impl<'a> Pass<'a> {
         {
             return Err(UploadError::TableTooLarge { elements, limit: limits.table_elements_max });
         }
+        let window = window(&shape, pages)?;
         let abi = abi_check::decode(self.abi.ok_or(UploadError::AbiMissing)?)?;
         abi_check::check(&abi, limits, |method| method_export(&shape, method))?;
         Ok(Validated {
             abi,
             memory_pages_min: pages,
             memory_pages_max: maximum.unwrap_or(u64::MAX).min(limits.memory_pages_max),
+            window,
             shape,
         })
     }
@@ -476,6 +499,33 @@ fn method_export(shape: &Shape, method: &str) -> abi_check::MethodExport {
     let is_method = (shape.function_type(*function))
         .is_some_and(|ty| ty.params() == [ValType::I32] && ty.results() == [ValType::I32]);
     if is_method { abi_check::MethodExport::Fits } else { abi_check::MethodExport::WrongSignature }
+}
+
+/// Where the window of a module starts whose memory starts with so many pages, if it has one.
+fn window(shape: &Shape, pages: u64) -> Result<Option<u32>, UploadError> {
+    let Some((kind, index)) = shape.exports.get(WINDOW_EXPORT) else {
+        return Ok(None);
+    };
+    if *kind != ExternalKind::Global {
+        return Err(UploadError::WindowNotGlobal);
+    }
+    // No global is imported, so that indices start with the module's own.
+    let global = (shape.globals.get(*index as usize))
+        .ok_or(UploadError::Bug("a validated export has no global"))?;
+    if global.ty != "i32" {
+        return Err(UploadError::WindowType { found: global.ty.clone() });
+    }
+    // The features that would let it be anything else are refused.
+    let start = global.value.ok_or(UploadError::Bug("an i32 is initialized by no constant"))?;
+    let alignment = WINDOW_ALIGNMENT;
+    if !start.is_multiple_of(alignment) {
+        return Err(UploadError::WindowMisaligned { start, alignment });
+    }
+    let (end, size) = (u64::from(start) + WINDOW_BYTES as u64, pages.saturating_mul(PAGE_BYTES));
+    if end > size {
+        return Err(UploadError::WindowOutOfBounds { end, size });
+    }
+    Ok(Some(start))
 }
 
 fn value_type(word: WordType) -> ValType {

@@ -99,6 +99,58 @@ fn memories() {
 }
 
 #[test]
+fn windows() {
+    let global = |ty: &str, value: &str| {
+        format!("(global i32 (i32.const 8)) (global (export \"tollway_window\") {ty} ({value}))")
+    };
+    let start = |value: &str| {
+        let wasm = module(&format!("{MEMORY} {}", global("i32", value)), &abi_of(&[]));
+        prepare(&wasm, &Limits::default()).map(|prepared| prepared.window)
+    };
+    assert_eq!(start("i32.const 0"), Ok(Some(0)));
+    assert_eq!(start("i32.const 1024"), Ok(Some(1024)));
+    assert_eq!(start("i32.const 63488"), Ok(Some(65536 - 2048)));
+    let without = prepare(&module(MEMORY, &abi_of(&[])), &Limits::default());
+    assert_eq!(without.expect("it is allowed").window, None);
+
+    let refused = |items: &str, expected: &str| check(items, expected);
+    let size = "memory starts with 65536 bytes";
+    refused(&global("i32", "i32.const 63496"), &format!("the window ends at 65544, {size}"));
+    refused(&global("i32", "i32.const -8"), &format!("the window ends at 4294969336, {size}"));
+    for start in [1, 4, 1023, 63484] {
+        let expected = format!("the window starts at {start}, not at a multiple of 8");
+        refused(&global("i32", &format!("i32.const {start}")), &expected);
+    }
+    let small = format!(r#"(memory (export "memory") 0) {}"#, global("i32", "i32.const 0"));
+    check_whole(&small, "the window ends at 2048, memory starts with 0 bytes");
+
+    let wrong = |ty: &str, value: &str| {
+        let name = ty.trim_matches(['(', ')']);
+        let expected = format!("global \"tollway_window\" is {name}, not an immutable i32");
+        refused(&global(ty, value), &expected);
+    };
+    wrong("(mut i32)", "i32.const 1024");
+    wrong("i64", "i64.const 1024");
+    wrong("(mut i64)", "i64.const 1024");
+    wrong("f32", "f32.const 0");
+    // Only imported globals can be another's value, and no global is imported.
+    refused(&global("i32", "global.get 0"), "refused wasm feature gc");
+    let sum = "i32.add (i32.const 8) (i32.const 8)";
+    refused(&global("i32", sum), "refused wasm feature extended-const");
+    check_whole(
+        &format!(
+            r#"(import "tollway" "window" (global $w i32)) {MEMORY} (export "tollway_window" (global $w))"#
+        ),
+        "import \"window\" is a global",
+    );
+    refused(r#"(func (export "tollway_window"))"#, "export \"tollway_window\" is not a global");
+    check_whole(
+        r#"(memory (export "memory") (export "tollway_window") 1)"#,
+        "export \"tollway_window\" is not a global",
+    );
+}
+
+#[test]
 fn features_are_refused() {
     let feature = |items: &str, name: &str| check(items, &format!("refused wasm feature {name}"));
     feature("(func (drop (v128.const i32x4 0 0 0 0)))", "simd");
