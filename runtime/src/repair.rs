@@ -226,7 +226,7 @@ impl Walk<'_> {
         for (key, mode) in keys.iter().zip(modes) {
             self.suspect[*key as usize] |= mode != Mode::Read;
         }
-        let (declared, undeclared) = ctx.changes();
+        let declared = ctx.changes();
         let fits = declared.iter().zip(&keys).all(|(touched, key)| match touched.change {
             Change::Added(net) => fits(net, overlay, *key),
             _ => true,
@@ -242,9 +242,9 @@ impl Walk<'_> {
             }
             self.suspect[*key as usize] = true;
         }
-        for touched in undeclared {
+        for (touched, key) in ctx.undeclared() {
             if let Change::Written(value) = std::mem::replace(&mut touched.change, Change::None) {
-                self.write_undeclared(touched.contract, &touched.key, value, overlay);
+                self.write_undeclared(touched.contract, key, value, overlay);
             }
         }
         receipt

@@ -6,6 +6,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use tollway_host_api::Abi;
+use tollway_host_api::window::WINDOW_VALUE_BYTES_MAX;
 use wasmtime::{InstancePre, Module};
 
 /// The BLAKE3 hash of a module as it was uploaded: the name of its code.
@@ -50,7 +51,24 @@ pub struct Code {
     pub(crate) memory_pages_min: u64,
     /// Where its window starts, if it has one.
     pub(crate) window: Option<u32>,
+    /// By storage field, the size of its values if they can have slots of the window.
+    pub(crate) slot_sizes: Vec<Option<u8>>,
     pub(crate) image: OnceLock<Arc<MemoryImage>>,
+}
+
+impl Code {
+    /// The size of a storage field's values, if they can have slots of the window.
+    #[inline]
+    pub(crate) fn slot_size(&self, field: u8) -> Option<usize> {
+        self.slot_sizes.get(usize::from(field)).copied().flatten().map(usize::from)
+    }
+
+    /// What [`Self::slot_sizes`] of a contract are.
+    pub(crate) fn slot_sizes_of(abi: &Abi) -> Vec<Option<u8>> {
+        let sizes = abi.storage.iter().map(|field| field.value.fixed_size());
+        let fits = |size: &usize| *size <= WINDOW_VALUE_BYTES_MAX;
+        sizes.map(|size| size.filter(fits).and_then(|size| u8::try_from(size).ok())).collect()
+    }
 }
 
 impl fmt::Debug for Code {

@@ -16,6 +16,7 @@ use crate::engine::code::Code;
 use crate::engine::pages::Pages;
 use std::ops::Range;
 use std::sync::Arc;
+use tollway_host_api::window::WINDOW_BYTES;
 use wasmtime::{Global, InstancePre, Memory, Result, Store, TypedFunc, Val};
 
 /// How the memory of an instance is rewound.
@@ -106,11 +107,21 @@ impl<T: 'static> LiveInstance<T> {
         };
         let image =
             Arc::clone(code.image.get_or_init(|| Arc::new(MemoryImage::of(memory.data(&store)))));
-        let pages = match reset {
+        let mut pages = match reset {
             Reset::HotPages => Pages::protect(&mut store, memory),
             Reset::Whole => None,
         };
+        // The host fills the window when the instance does not run, and nobody answers faults.
+        if let (Some(pages), Some(window)) = (&mut pages, code.window) {
+            pages.open(window as usize..window as usize + WINDOW_BYTES);
+        }
         Ok(Self { store, code: Arc::clone(code), memory, methods, globals, depth, image, pages })
+    }
+
+    /// Its memory, and what its store holds.
+    #[inline]
+    pub(crate) fn memory_and_data(&mut self) -> (&mut [u8], &mut T) {
+        self.memory.data_and_store_mut(&mut self.store)
     }
 
     /// Runs a method with so much fuel. The instance must be clean.

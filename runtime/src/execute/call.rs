@@ -40,6 +40,7 @@ use crate::engine::gas::{MISS_GAS, intrinsic_gas};
 use crate::execute::overlay::Overlay;
 use crate::execute::pool::InstancePool;
 use crate::execute::transient::Transient;
+use crate::execute::window::Window;
 use crate::limits::Limits;
 use crate::receipt::{Event, Failure, Outcome, Receipt};
 use crate::registry::{ContractIndex, Registry};
@@ -76,8 +77,13 @@ pub(crate) enum Change {
 #[derive(Debug)]
 pub(crate) struct Touched {
     pub(crate) contract: ContractIndex,
-    pub(crate) key: Bytes,
+    /// Where its bytes lie; see [`CallContext::key`].
+    key_start: u32,
+    key_len: u8,
+    /// What the call may do with it.
     pub(crate) mode: Mode,
+    /// What its access set says that it may.
+    pub(crate) declared: Mode,
     /// The value before the call.
     pub(crate) input: Option<Bytes>,
     /// Whether `input` is known. It need not be for keys of mode `add`, whose value the call can't
@@ -168,6 +174,7 @@ pub(crate) struct Frame {
     /// How the last call that it made failed, if it did, and that call's output.
     pub(crate) last_failure: Option<Outcome>,
     pub(crate) last_output: Vec<u8>,
+    pub(crate) window: Window,
 }
 
 /// How a frame ended.
@@ -185,11 +192,13 @@ pub(crate) struct CallContext {
     pub(crate) time_ms: u64,
     pub(crate) call_index: u32,
     pub(crate) outside: Outside,
-    /// Keys of the access set, sorted by contract and key, then those touched outside it.
+    /// Keys of the access set, in its order, then those touched outside it.
     touched: Vec<Touched>,
     declared: usize,
-    /// Finds keys touched outside the access set, which a contract may touch by the thousand.
-    undeclared_index: HashTable<usize>,
+    /// The bytes of their keys.
+    key_bytes: Vec<u8>,
+    /// Finds keys where there are many of them. The first so many are in it.
+    index: HashTable<u32>,
     hasher: RandomState,
     /// Where the next touched key is likely to be: contracts touch keys in much the same order.
     hint: usize,
@@ -206,8 +215,8 @@ pub(crate) struct CallContext {
     pub(crate) abort: Option<Abort>,
 }
 
-/// Below this many keys a linear search beats a binary one.
-const LINEAR_SEARCH_MAX: usize = 12;
+/// Up to so many keys are compared one by one.
+const COMPARED_MAX: usize = 12;
 
 impl CallContext {
     pub(crate) fn new(pool: InstancePool, registry: Arc<Registry>, limits: Arc<Limits>) -> Self {
@@ -221,7 +230,8 @@ impl CallContext {
             outside: Outside::GiveUp,
             touched: Vec::new(),
             declared: 0,
-            undeclared_index: HashTable::new(),
+            key_bytes: Vec::new(),
+            index: HashTable::new(),
             hasher: RandomState::default(),
             hint: 0,
             misses: 0,
@@ -239,12 +249,13 @@ impl CallContext {
     /// Forgets the last call's keys.
     pub(crate) fn clear(&mut self) {
         self.touched.clear();
-        self.undeclared_index.clear();
+        self.key_bytes.clear();
+        self.index.clear();
         self.declared = 0;
     }
 
     /// Adds a key of the access set, with its value before the call, which must be known unless
-    /// the mode is `add`. Keys come sorted by contract and key bytes.
+    /// the mode is `add`.
     #[inline]
     pub(crate) fn declare(
         &mut self,
@@ -257,21 +268,59 @@ impl CallContext {
             Input::Known(value) => (true, value),
             Input::Unknown => (false, None),
         };
+        self.push(contract, key, mode, is_known, input);
+        self.declared += 1;
+    }
+
+    #[inline]
+    fn push(
+        &mut self,
+        contract: ContractIndex,
+        key: &[u8],
+        mode: Mode,
+        is_known: bool,
+        input: Option<Bytes>,
+    ) {
+        let (key_start, key_len) = (self.key_bytes.len() as u32, key.len() as u8);
+        self.key_bytes.extend_from_slice(key);
         self.touched.push(Touched {
             contract,
-            key: Bytes::new(key),
+            key_start,
+            key_len,
             mode,
+            declared: mode,
             input,
             is_known,
             change: Change::None,
             premise: Premise::default(),
         });
-        self.declared += 1;
     }
 
-    /// The keys of the access set, in the order of [`Self::declare`], and those touched outside it.
-    pub(crate) fn changes(&mut self) -> (&mut [Touched], &mut [Touched]) {
-        self.touched.split_at_mut(self.declared)
+    /// The keys of the access set.
+    #[inline]
+    pub(crate) fn declared(&self) -> &[Touched] {
+        &self.touched[..self.declared]
+    }
+
+    /// The bytes of a touched key.
+    #[inline]
+    pub(crate) fn key(&self, touched: &Touched) -> &[u8] {
+        key_in(&self.key_bytes, touched)
+    }
+
+    /// The keys touched outside the access set, and their bytes.
+    pub(crate) fn undeclared(&mut self) -> impl Iterator<Item = (&mut Touched, &[u8])> {
+        let bytes = &self.key_bytes;
+        self.touched[self.declared..].iter_mut().map(|touched| {
+            let key = key_in(bytes, touched);
+            (touched, key)
+        })
+    }
+
+    /// The keys of the access set, with what was done to them.
+    #[inline]
+    pub(crate) fn changes(&mut self) -> &mut [Touched] {
+        &mut self.touched[..self.declared]
     }
 
     /// Finds a key that the running contract touches. On a miss, the key is added or opened and
@@ -294,24 +343,26 @@ impl CallContext {
     }
 
     #[inline]
-    fn find(&self, contract: ContractIndex, key: &[u8]) -> Option<usize> {
-        let is_it = |touched: &Touched| touched.contract == contract && *touched.key == *key;
+    fn find(&mut self, contract: ContractIndex, key: &[u8]) -> Option<usize> {
+        let bytes = &self.key_bytes;
+        let is_it =
+            |touched: &Touched| touched.contract == contract && key_in(bytes, touched) == key;
         if self.touched.get(self.hint).is_some_and(is_it) {
             return Some(self.hint);
         }
-        let declared = &self.touched[..self.declared];
-        let among_declared = if declared.len() <= LINEAR_SEARCH_MAX {
-            declared.iter().position(is_it)
-        } else {
-            declared.binary_search_by(|t| (t.contract, &*t.key).cmp(&(contract, key))).ok()
+        if self.touched.len() <= COMPARED_MAX {
+            return self.touched.iter().position(is_it);
+        }
+        let (touched, hasher) = (&self.touched, &self.hasher);
+        let hash_of = |at: &u32| {
+            let touched = &touched[*at as usize];
+            hasher.hash_one((touched.contract, key_in(bytes, touched)))
         };
-        among_declared.or_else(|| {
-            if self.undeclared_index.is_empty() {
-                return None;
-            }
-            let hash = self.hasher.hash_one((contract, key));
-            self.undeclared_index.find(hash, |index| is_it(&self.touched[*index])).copied()
-        })
+        for at in self.index.len() as u32..touched.len() as u32 {
+            self.index.insert_unique(hash_of(&at), at, hash_of);
+        }
+        let hash = hasher.hash_one((contract, key));
+        self.index.find(hash, |at| is_it(&touched[*at as usize])).map(|at| *at as usize)
     }
 
     #[cold]
@@ -340,20 +391,8 @@ impl CallContext {
                     return Err(Exit::Trap);
                 }
                 let index = self.touched.len();
-                self.touched.push(Touched {
-                    contract,
-                    key: Bytes::new(key),
-                    mode: Mode::Write,
-                    input: reader.read(contract, key),
-                    is_known: true,
-                    change: Change::None,
-                    premise: Premise::default(),
-                });
-                let hash = self.hasher.hash_one((contract, key));
-                let (touched, hasher) = (&self.touched, &self.hasher);
-                self.undeclared_index.insert_unique(hash, index, |index| {
-                    hasher.hash_one((touched[*index].contract, &*touched[*index].key))
-                });
+                let value = reader.read(contract, key);
+                self.push(contract, key, Mode::Write, true, value);
                 index
             }
         };
@@ -444,6 +483,12 @@ impl CallContext {
         Ok(number)
     }
 
+    /// Puts a frame that starts on the stack.
+    pub(crate) fn push_frame(&mut self, frame: Frame) {
+        self.frames.push(frame);
+        self.transient.enter();
+    }
+
     /// A frame with empty buffers, reused where there is one.
     pub(crate) fn new_frame(&mut self) -> Frame {
         self.spare_frames.pop().unwrap_or_default()
@@ -460,6 +505,7 @@ impl CallContext {
         frame.output.clear();
         frame.last_output.clear();
         frame.last_failure = None;
+        frame.window.clear();
         self.spare_frames.push(frame);
     }
 
@@ -487,6 +533,12 @@ impl CallContext {
         }
         Ok(())
     }
+}
+
+#[inline]
+fn key_in<'b>(bytes: &'b [u8], touched: &Touched) -> &'b [u8] {
+    let start = touched.key_start as usize;
+    &bytes[start..start + usize::from(touched.key_len)]
 }
 
 /// A sum left the range of a counter, or the key holds no counter.

@@ -9,8 +9,9 @@ use crate::engine::gas::{GROWN_GAS, PAGE_GAS};
 use crate::engine::instance::LiveInstance;
 use crate::engine::link::{HostFunctions, host_gas};
 use crate::execute::call::{Abort, CallContext, Change, Exit, Frame, FrameEnd, leave_frame};
-use crate::receipt::{Event, Failure, Outcome};
-use crate::registry::ContractIndex;
+use crate::execute::window;
+use crate::receipt::{Failure, Outcome};
+use crate::registry::{Contract, ContractIndex};
 use std::ops::Range;
 use tollway_host_api::abi::INIT_METHOD;
 use tollway_host_api::key::KEY_BYTES_MAX;
@@ -39,37 +40,46 @@ pub(crate) const CALLER_KEEPS: u64 = 64;
 /// Runs one frame: a clean instance, the method, and what became of it.
 pub(crate) fn run_frame(
     mut ctx: Box<CallContext>,
-    frame: Frame,
+    mut frame: Frame,
     method: usize,
     allowance: u64,
 ) -> (Box<CallContext>, FrameEnd) {
     let marks = ctx.marks();
     let contract = frame.contract;
     let args_len = frame.args.len() as u32;
-    ctx.frames.push(frame);
-    ctx.transient.enter();
     let pages = ctx.registry.contract(contract).code.memory_pages_min;
-    let end = match allowance.checked_sub(PAGE_GAS * pages) {
-        None => FrameEnd { outcome: Outcome::Failed(Failure::OutOfGas), fuel_used: allowance },
-        Some(running) => match take_instance(&mut ctx, contract) {
-            Ok(mut instance) => {
-                instance.store.data_mut().ctx = Some(ctx);
-                let result = instance.call(method, args_len, running + 1);
-                // Every host function puts the context back before it returns.
-                ctx = instance.store.data_mut().ctx.take().expect("the context is back");
-                let mut end = frame_end(&mut ctx, &mut instance, contract, result, running);
-                end.fuel_used += allowance - running;
-                if instance.has_grown() {
-                    end = charge_for_growth(end, allowance);
+    let price = PAGE_GAS * pages + window::choose(&ctx, &mut frame);
+    let end = match allowance.checked_sub(price) {
+        None => {
+            ctx.push_frame(frame);
+            FrameEnd { outcome: Outcome::Failed(Failure::OutOfGas), fuel_used: allowance }
+        }
+        Some(running) => {
+            for other in ctx.frames.iter_mut().filter(|other| other.contract == contract) {
+                other.window.is_stale = true;
+            }
+            ctx.push_frame(frame);
+            match take_instance(&mut ctx, contract) {
+                Ok(mut instance) => {
+                    window::lay_out(instance.memory_and_data().0, &mut ctx);
+                    instance.store.data_mut().ctx = Some(ctx);
+                    let result = instance.call(method, args_len, running + 1);
+                    // Every host function puts the context back before it returns.
+                    ctx = instance.store.data_mut().ctx.take().expect("the context is back");
+                    let mut end = frame_end(&mut ctx, &mut instance, contract, result, running);
+                    end.fuel_used += allowance - running;
+                    if instance.has_grown() {
+                        end = charge_for_growth(end, allowance);
+                    }
+                    ctx.pool.put(instance);
+                    end
                 }
-                ctx.pool.put(instance);
-                end
+                Err(_) => {
+                    ctx.abort = Some(Abort::Bug("an uploaded module could not be instantiated"));
+                    trapped(&ctx, contract, allowance)
+                }
             }
-            Err(_) => {
-                ctx.abort = Some(Abort::Bug("an uploaded module could not be instantiated"));
-                trapped(&ctx, contract, allowance)
-            }
-        },
+        }
     };
     leave_frame(&mut ctx, &end.outcome, marks);
     (ctx, end)
@@ -102,9 +112,22 @@ fn frame_end(
 ) -> FrameEnd {
     let address = ctx.registry.contract(contract).address;
     let failed = |failure| FrameEnd { outcome: Outcome::Failed(failure), fuel_used: allowance };
+    let result = result.and_then(|status| {
+        let mut fuel_left = instance.fuel_left();
+        // One without any left ran out of gas; there is nothing to take.
+        if fuel_left > 0 {
+            let memory = instance.memory_and_data().0;
+            let take = if status == 0 { window::take_all } else { window::take_output };
+            if let Err(exit) = take(memory, ctx, &mut fuel_left) {
+                ctx.exit = Some(exit);
+                return Err(wasmtime::Error::msg("stopped by what is in the window"));
+            }
+        }
+        Ok((status, fuel_left))
+    });
     match (result, ctx.exit.take()) {
-        (Ok(status), _) => {
-            let Some(fuel_used) = used(allowance, instance.fuel_left()) else {
+        (Ok((status, fuel_left)), _) => {
+            let Some(fuel_used) = used(allowance, fuel_left) else {
                 return failed(Failure::OutOfGas);
             };
             let output = match ctx.frame() {
@@ -162,27 +185,36 @@ fn stop(caller: &mut Caller<'_, HostState>, exit: Exit) -> wasmtime::Error {
     wasmtime::Error::msg("stopped by a host function")
 }
 
-/// Takes `amount` from the fuel left.
-#[inline]
-fn charge(caller: &mut Caller<'_, HostState>, amount: u64) -> Result<()> {
-    let fuel = caller.get_fuel()?;
-    if fuel <= amount {
-        return Err(stop(caller, Exit::OutOfGas));
-    }
-    caller.set_fuel(fuel - amount)
+/// Memory, running call and fuel of a contract that called a host function.
+struct Host<'a> {
+    memory: &'a mut [u8],
+    ctx: &'a mut CallContext,
+    fuel: u64,
 }
 
-#[inline]
-fn charge_for(caller: &mut Caller<'_, HostState>, gas: (u64, u64), bytes: u64) -> Result<()> {
-    charge(caller, gas.0 + gas.1 * bytes)
-}
+type Done<R> = std::result::Result<R, Exit>;
 
-/// The caller's memory and the running call.
-#[inline]
-fn parts<'a>(caller: &'a mut Caller<'_, HostState>) -> Result<(&'a mut [u8], &'a mut CallContext)> {
+/// Runs a host function's body; an [`Exit`] from it stops the contract.
+#[inline(always)]
+fn host<R>(
+    caller: &mut Caller<'_, HostState>,
+    body: impl FnOnce(&mut Host<'_>) -> Done<R>,
+) -> Result<R> {
+    let before = caller.get_fuel()?;
     let memory = caller.data().memory.ok_or_else(missing_context)?;
-    let (memory, state) = memory.data_and_store_mut(caller);
-    Ok((memory, state.ctx.as_deref_mut().ok_or_else(missing_context)?))
+    let (memory, state) = memory.data_and_store_mut(&mut *caller);
+    let ctx = state.ctx.as_deref_mut().ok_or_else(missing_context)?;
+    let mut host = Host { memory, ctx, fuel: before };
+    match body(&mut host) {
+        Ok(result) => {
+            let after = host.fuel;
+            if after != before {
+                caller.set_fuel(after)?;
+            }
+            Ok(result)
+        }
+        Err(exit) => Err(stop(caller, exit)),
+    }
 }
 
 #[cold]
@@ -191,113 +223,168 @@ fn missing_context() -> wasmtime::Error {
 }
 
 #[inline]
-fn range(start: u32, length: u32, memory: &[u8]) -> Option<Range<usize>> {
+fn range(start: u32, length: u32, memory: &[u8]) -> Done<Range<usize>> {
     let (start, length) = (start as usize, length as usize);
-    let end = start.checked_add(length)?;
-    (end <= memory.len()).then_some(start..end)
+    let end = start + length;
+    if end <= memory.len() { Ok(start..end) } else { Err(Exit::Trap) }
 }
 
-/// Runs `body` on memory and context; an [`Exit`] from it stops the contract.
-#[inline]
-fn with<R>(
-    caller: &mut Caller<'_, HostState>,
-    body: impl FnOnce(&mut [u8], &mut CallContext) -> std::result::Result<R, Exit>,
-) -> Result<R> {
-    let (memory, ctx) = parts(caller)?;
-    body(memory, ctx).map_err(|exit| stop(caller, exit))
+/// A key that a contract named, out of reach of what happens to its memory.
+struct KeyCopy {
+    bytes: [u8; KEY_BYTES_MAX],
+    length: usize,
 }
 
-#[inline]
-fn key_at(memory: &[u8], key: u32, key_len: u32) -> std::result::Result<&[u8], Exit> {
-    if key_len == 0 || key_len as usize > KEY_BYTES_MAX {
-        return Err(Exit::Trap);
+impl std::ops::Deref for KeyCopy {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.length]
     }
-    Ok(&memory[range(key, key_len, memory).ok_or(Exit::Trap)?])
 }
 
-fn copy_out(memory: &mut [u8], out: u32, bytes: &[u8]) -> std::result::Result<(), Exit> {
-    let range = range(out, bytes.len() as u32, memory).ok_or(Exit::Trap)?;
-    memory[range].copy_from_slice(bytes);
-    Ok(())
+impl Host<'_> {
+    #[inline]
+    fn charge(&mut self, amount: u64) -> Done<()> {
+        window::charge(&mut self.fuel, amount)
+    }
+
+    /// Charges for a host function, and for so many bytes.
+    #[inline]
+    fn charge_for(&mut self, gas: (u64, u64), bytes: u64) -> Done<()> {
+        self.charge(gas.0 + gas.1 * bytes)
+    }
+
+    #[inline]
+    fn bytes(&self, start: u32, length: u32) -> Done<&[u8]> {
+        Ok(&self.memory[range(start, length, self.memory)?])
+    }
+
+    #[inline]
+    fn key(&self, key: u32, key_len: u32) -> Done<KeyCopy> {
+        if key_len == 0 || key_len as usize > KEY_BYTES_MAX {
+            return Err(Exit::Trap);
+        }
+        let mut copy = KeyCopy { bytes: [0; KEY_BYTES_MAX], length: key_len as usize };
+        copy.bytes[..key_len as usize].copy_from_slice(self.bytes(key, key_len)?);
+        Ok(copy)
+    }
+
+    /// The frame of the contract that is running.
+    #[inline]
+    fn frame(&mut self) -> Done<&mut Frame> {
+        self.ctx.frame()
+    }
+
+    /// The contract that is running.
+    #[inline]
+    fn contract(&mut self) -> Done<&Contract> {
+        let contract = self.ctx.frame()?.contract;
+        Ok(self.ctx.registry.contract(contract))
+    }
+
+    #[inline]
+    fn copy_out(&mut self, out: u32, bytes: &[u8]) -> Done<()> {
+        let range = range(out, bytes.len() as u32, self.memory)?;
+        self.memory[range].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Takes the key's slot out of the window, if it has one.
+    #[inline]
+    fn release(&mut self, key: &[u8]) -> Done<()> {
+        window::release(self.memory, self.ctx, &mut self.fuel, key)
+    }
+
+    /// Touches a key, and pays for a miss: before its value is looked at, so that it can't be used
+    /// unpaid.
+    #[inline]
+    fn touch(&mut self, key: &[u8], need: Mode) -> Done<usize> {
+        self.release(key)?;
+        let frame = self.ctx.frame()?;
+        if frame.view && need != Mode::Read {
+            return Err(Exit::Trap);
+        }
+        let contract = frame.contract;
+        let (index, price) = self.ctx.touch(contract, key, need)?;
+        if price > 0 {
+            self.charge(price)?;
+        }
+        Ok(index)
+    }
 }
 
 /// Copies if there is room for it, as `read`, `immutables` and `call_output` do.
-fn copy_if_fits(
-    memory: &mut [u8],
-    out: u32,
-    capacity: u32,
-    bytes: &[u8],
-) -> std::result::Result<u32, Exit> {
+#[inline]
+fn copy_if_fits(memory: &mut [u8], out: u32, capacity: u32, bytes: &[u8]) -> Done<u32> {
     if bytes.len() <= capacity as usize {
-        copy_out(memory, out, bytes)?;
+        let range = range(out, bytes.len() as u32, memory)?;
+        memory[range].copy_from_slice(bytes);
     }
     Ok(bytes.len() as u32)
 }
 
-/// Touches a key that is to be changed, unless a view is running. Returns it, and the price of a
-/// miss.
-fn touch_to_change(
-    ctx: &mut CallContext,
-    key: &[u8],
-    need: Mode,
-) -> std::result::Result<(usize, u64), Exit> {
-    let frame = ctx.frame()?;
-    if frame.view {
-        return Err(Exit::Trap);
-    }
-    let contract = frame.contract;
-    ctx.touch(contract, key, need)
-}
-
 #[inline]
-fn pay_for_miss(caller: &mut Caller<'_, HostState>, price: u64) -> Result<()> {
-    if price == 0 { Ok(()) } else { charge(caller, price) }
+fn amount(low: u64, high: u64) -> u128 {
+    (u128::from(high) << 64) | u128::from(low)
 }
 
 impl HostFunctions for HostState {
     fn caller(caller: &mut Caller<'_, Self>, out: u32) -> Result<()> {
-        charge_for(caller, host_gas::caller, 0)?;
-        with(caller, |memory, ctx| copy_out(memory, out, &ctx.frame()?.caller.0))
+        host(caller, |host| {
+            host.charge_for(host_gas::caller, 0)?;
+            let address = host.frame()?.caller;
+            host.copy_out(out, &address.0)
+        })
     }
 
     fn this(caller: &mut Caller<'_, Self>, out: u32) -> Result<()> {
-        charge_for(caller, host_gas::this, 0)?;
-        with(caller, |memory, ctx| {
-            let contract = ctx.frame()?.contract;
-            copy_out(memory, out, &ctx.registry.contract(contract).address.0)
+        host(caller, |host| {
+            host.charge_for(host_gas::this, 0)?;
+            let address = host.contract()?.address;
+            host.copy_out(out, &address.0)
         })
     }
 
     fn height(caller: &mut Caller<'_, Self>) -> Result<u64> {
-        charge_for(caller, host_gas::height, 0)?;
-        with(caller, |_, ctx| Ok(ctx.height.0))
+        host(caller, |host| {
+            host.charge_for(host_gas::height, 0)?;
+            Ok(host.ctx.height.0)
+        })
     }
 
     fn time_ms(caller: &mut Caller<'_, Self>) -> Result<u64> {
-        charge_for(caller, host_gas::time_ms, 0)?;
-        with(caller, |_, ctx| Ok(ctx.time_ms))
+        host(caller, |host| {
+            host.charge_for(host_gas::time_ms, 0)?;
+            Ok(host.ctx.time_ms)
+        })
     }
 
     fn call_index(caller: &mut Caller<'_, Self>) -> Result<u32> {
-        charge_for(caller, host_gas::call_index, 0)?;
-        with(caller, |_, ctx| Ok(ctx.call_index))
+        host(caller, |host| {
+            host.charge_for(host_gas::call_index, 0)?;
+            Ok(host.ctx.call_index)
+        })
     }
 
     fn args(caller: &mut Caller<'_, Self>, out: u32) -> Result<()> {
-        let length = with(caller, |_, ctx| Ok(ctx.frame()?.args.len() as u64))?;
-        charge_for(caller, host_gas::args, length)?;
-        with(caller, |memory, ctx| copy_out(memory, out, &ctx.frame()?.args))
+        host(caller, |host| {
+            let length = host.frame()?.args.len();
+            host.charge_for(host_gas::args, length as u64)?;
+            let range = range(out, length as u32, host.memory)?;
+            host.memory[range].copy_from_slice(&host.ctx.frame()?.args);
+            Ok(())
+        })
     }
 
     fn immutables(caller: &mut Caller<'_, Self>, out: u32, capacity: u32) -> Result<u32> {
-        let length = with(caller, |_, ctx| {
-            let contract = ctx.frame()?.contract;
-            Ok(ctx.registry.contract(contract).immutables.len() as u64)
-        })?;
-        charge_for(caller, host_gas::immutables, length)?;
-        with(caller, |memory, ctx| {
-            let contract = ctx.frame()?.contract;
-            copy_if_fits(memory, out, capacity, &ctx.registry.contract(contract).immutables)
+        host(caller, |host| {
+            let length = host.contract()?.immutables.len();
+            host.charge_for(host_gas::immutables, length as u64)?;
+            let contract = host.ctx.frame()?.contract;
+            let immutables = &host.ctx.registry.contract(contract).immutables;
+            copy_if_fits(host.memory, out, capacity, immutables)
         })
     }
 
@@ -308,28 +395,15 @@ impl HostFunctions for HostState {
         out: u32,
         capacity: u32,
     ) -> Result<u32> {
-        charge_for(caller, host_gas::read, key_len.into())?;
-        let (index, price, length) = with(caller, |memory, ctx| {
-            let key = key_at(memory, key, key_len)?;
-            let contract = ctx.frame()?.contract;
-            let (index, price) = ctx.touch(contract, key, Mode::Read)?;
-            // A miss is paid for before its value is looked at, so that it can't be used unpaid.
-            let length = if price == 0 { ctx.value(index)?.map(|value| value.len()) } else { None };
-            Ok((index, price, length))
-        })?;
-        let length = if price == 0 {
-            length
-        } else {
-            pay_for_miss(caller, price)?;
-            with(caller, |_, ctx| Ok(ctx.value(index)?.map(|value| value.len())))?
-        };
-        let Some(length) = length else {
-            return Ok(ABSENT);
-        };
-        charge(caller, host_gas::read.1 * length as u64)?;
-        with(caller, |memory, ctx| match ctx.value(index)? {
-            Some(value) => copy_if_fits(memory, out, capacity, value),
-            None => Ok(ABSENT),
+        host(caller, |host| {
+            host.charge_for(host_gas::read, key_len.into())?;
+            let key = host.key(key, key_len)?;
+            let index = host.touch(&key, Mode::Read)?;
+            let Some(value) = host.ctx.value(index)? else {
+                return Ok(ABSENT);
+            };
+            window::charge(&mut host.fuel, host_gas::read.1 * value.len() as u64)?;
+            copy_if_fits(host.memory, out, capacity, value)
         })
     }
 
@@ -340,29 +414,29 @@ impl HostFunctions for HostState {
         value: u32,
         value_len: u32,
     ) -> Result<()> {
-        charge_for(caller, host_gas::write, u64::from(key_len) + u64::from(value_len))?;
-        let price = with(caller, |memory, ctx| {
-            let key = key_at(memory, key, key_len)?;
-            let value = &memory[range(value, value_len, memory).ok_or(Exit::Trap)?];
-            if value.len() > ctx.limits.value_bytes_max {
+        host(caller, |host| {
+            host.charge_for(host_gas::write, u64::from(key_len) + u64::from(value_len))?;
+            let key = host.key(key, key_len)?;
+            let value = host.bytes(value, value_len)?;
+            if value.len() > host.ctx.limits.value_bytes_max {
                 return Err(Exit::Trap);
             }
-            let (index, price) = touch_to_change(ctx, key, Mode::Write)?;
-            ctx.change(index, Change::Written(Some(Bytes::new(value))));
-            Ok(price)
-        })?;
-        pay_for_miss(caller, price)
+            // The value may lie where a slot is taken from.
+            let value = Bytes::new(value);
+            let index = host.touch(&key, Mode::Write)?;
+            host.ctx.change(index, Change::Written(Some(value)));
+            Ok(())
+        })
     }
 
     fn remove(caller: &mut Caller<'_, Self>, key: u32, key_len: u32) -> Result<()> {
-        charge_for(caller, host_gas::remove, key_len.into())?;
-        let price = with(caller, |memory, ctx| {
-            let key = key_at(memory, key, key_len)?;
-            let (index, price) = touch_to_change(ctx, key, Mode::Write)?;
-            ctx.change(index, Change::Written(None));
-            Ok(price)
-        })?;
-        pay_for_miss(caller, price)
+        host(caller, |host| {
+            host.charge_for(host_gas::remove, key_len.into())?;
+            let key = host.key(key, key_len)?;
+            let index = host.touch(&key, Mode::Write)?;
+            host.ctx.change(index, Change::Written(None));
+            Ok(())
+        })
     }
 
     fn add(
@@ -372,14 +446,12 @@ impl HostFunctions for HostState {
         low: u64,
         high: u64,
     ) -> Result<()> {
-        charge_for(caller, host_gas::add, key_len.into())?;
-        let (index, price) = with(caller, |memory, ctx| {
-            let key = key_at(memory, key, key_len)?;
-            touch_to_change(ctx, key, Mode::Add)
-        })?;
-        pay_for_miss(caller, price)?;
-        let amount = (u128::from(high) << 64) | u128::from(low);
-        with(caller, |_, ctx| ctx.add(index, amount))
+        host(caller, |host| {
+            host.charge_for(host_gas::add, key_len.into())?;
+            let key = host.key(key, key_len)?;
+            let index = host.touch(&key, Mode::Add)?;
+            host.ctx.add(index, amount(low, high))
+        })
     }
 
     fn sub(
@@ -389,14 +461,12 @@ impl HostFunctions for HostState {
         low: u64,
         high: u64,
     ) -> Result<u32> {
-        charge_for(caller, host_gas::sub, key_len.into())?;
-        let (index, price) = with(caller, |memory, ctx| {
-            let key = key_at(memory, key, key_len)?;
-            touch_to_change(ctx, key, Mode::Add)
-        })?;
-        pay_for_miss(caller, price)?;
-        let amount = (u128::from(high) << 64) | u128::from(low);
-        with(caller, |_, ctx| ctx.sub(index, amount).map(u32::from))
+        host(caller, |host| {
+            host.charge_for(host_gas::sub, key_len.into())?;
+            let key = host.key(key, key_len)?;
+            let index = host.touch(&key, Mode::Add)?;
+            host.ctx.sub(index, amount(low, high)).map(u32::from)
+        })
     }
 
     fn transient_read(
@@ -406,22 +476,15 @@ impl HostFunctions for HostState {
         out: u32,
         capacity: u32,
     ) -> Result<u32> {
-        charge_for(caller, host_gas::transient_read, key_len.into())?;
-        let length = with(caller, |memory, ctx| {
-            let key = key_at(memory, key, key_len)?;
-            let contract = ctx.frame()?.contract;
-            Ok(ctx.transient.get(contract, key).map(<[u8]>::len))
-        })?;
-        let Some(length) = length else {
-            return Ok(ABSENT);
-        };
-        charge(caller, host_gas::transient_read.1 * length as u64)?;
-        with(caller, |memory, ctx| {
-            let contract = ctx.frame()?.contract;
-            match ctx.transient.get(contract, key_at(memory, key, key_len)?) {
-                Some(value) => copy_if_fits(memory, out, capacity, value),
-                None => Ok(ABSENT),
-            }
+        host(caller, |host| {
+            host.charge_for(host_gas::transient_read, key_len.into())?;
+            let key = host.key(key, key_len)?;
+            let contract = host.frame()?.contract;
+            let Some(value) = host.ctx.transient.get(contract, &key) else {
+                return Ok(ABSENT);
+            };
+            window::charge(&mut host.fuel, host_gas::transient_read.1 * value.len() as u64)?;
+            copy_if_fits(host.memory, out, capacity, value)
         })
     }
 
@@ -432,67 +495,63 @@ impl HostFunctions for HostState {
         value: u32,
         value_len: u32,
     ) -> Result<()> {
-        charge_for(caller, host_gas::transient_write, u64::from(key_len) + u64::from(value_len))?;
-        with(caller, |memory, ctx| {
-            let key = key_at(memory, key, key_len)?;
-            let value = &memory[range(value, value_len, memory).ok_or(Exit::Trap)?];
-            let frame = ctx.frame()?;
+        host(caller, |host| {
+            let bytes = u64::from(key_len) + u64::from(value_len);
+            host.charge_for(host_gas::transient_write, bytes)?;
+            let key = host.key(key, key_len)?;
+            let frame = host.ctx.frame()?;
             let (contract, view) = (frame.contract, frame.view);
-            if view || value.len() > ctx.limits.value_bytes_max {
+            let value = &host.memory[range(value, value_len, host.memory)?];
+            if view || value.len() > host.ctx.limits.value_bytes_max {
                 return Err(Exit::Trap);
             }
-            let keys_max = ctx.limits.transient_keys_max;
-            ctx.transient.set(contract, key, value, keys_max).map_err(|_| Exit::Trap)
+            let keys_max = host.ctx.limits.transient_keys_max;
+            host.ctx.transient.set(contract, &key, value, keys_max).map_err(|_| Exit::Trap)
         })
     }
 
     fn sequence(caller: &mut Caller<'_, Self>) -> Result<u32> {
-        charge_for(caller, host_gas::sequence, 0)?;
-        with(caller, |_, ctx| ctx.next_number())
+        host(caller, |host| {
+            host.charge_for(host_gas::sequence, 0)?;
+            host.ctx.next_number()
+        })
     }
 
     fn emit(caller: &mut Caller<'_, Self>, event: u32, data: u32, data_len: u32) -> Result<()> {
-        charge_for(caller, host_gas::emit, data_len.into())?;
-        with(caller, |memory, ctx| {
-            let data = &memory[range(data, data_len, memory).ok_or(Exit::Trap)?];
-            let frame = ctx.frame()?;
+        host(caller, |host| {
+            host.charge_for(host_gas::emit, data_len.into())?;
+            // The data may lie where events are taken from.
+            let data = host.bytes(data, data_len)?.to_vec();
+            window::take_events(host.memory, host.ctx, &mut host.fuel)?;
+            let frame = host.ctx.frame()?;
             let (contract, view) = (frame.contract, frame.view);
-            let contract = ctx.registry.contract(contract);
-            if view
-                || data.len() > ctx.limits.event_bytes_max
-                || ctx.events.len() >= ctx.limits.events_max
-                || event as usize >= contract.code.abi.events.len()
-            {
-                return Err(Exit::Trap);
-            }
-            let event = Event { contract: contract.address, event, data: data.to_vec() };
-            ctx.events.push(event);
-            Ok(())
+            window::emit(host.ctx, contract, view, event, data)
         })
     }
 
     fn output(caller: &mut Caller<'_, Self>, data: u32, data_len: u32) -> Result<()> {
-        charge_for(caller, host_gas::output, data_len.into())?;
-        with(caller, |memory, ctx| {
-            let data = &memory[range(data, data_len, memory).ok_or(Exit::Trap)?];
-            if data.len() > ctx.limits.output_bytes_max {
+        host(caller, |host| {
+            host.charge_for(host_gas::output, data_len.into())?;
+            let data = &host.memory[range(data, data_len, host.memory)?];
+            if data.len() > host.ctx.limits.output_bytes_max {
                 return Err(Exit::Trap);
             }
-            let output = &mut ctx.frame()?.output;
+            let output = &mut host.ctx.frame()?.output;
             output.clear();
             output.extend_from_slice(data);
+            window::forget_output(host.memory, host.ctx);
             Ok(())
         })
     }
 
     fn revert(caller: &mut Caller<'_, Self>) -> Result<()> {
-        charge_for(caller, host_gas::revert, 0)?;
-        let fuel_left = caller.get_fuel()?;
-        with(caller, |_, ctx| {
-            let frame = ctx.frame()?;
-            let (error, contract) = (std::mem::take(&mut frame.output), frame.contract);
-            let contract = ctx.registry.contract(contract).address;
-            Err(Exit::Chosen { outcome: Outcome::Reverted { contract, error }, fuel_left })
+        host(caller, |host| {
+            host.charge_for(host_gas::revert, 0)?;
+            window::take_output(host.memory, host.ctx, &mut host.fuel)?;
+            let contract = host.contract()?.address;
+            let error = std::mem::take(&mut host.frame()?.output);
+            let outcome = Outcome::Reverted { contract, error };
+            Err(Exit::Chosen { outcome, fuel_left: host.fuel })
         })
     }
 
@@ -505,67 +564,76 @@ impl HostFunctions for HostState {
         args_len: u32,
         gas: u64,
     ) -> Result<u32> {
-        charge_for(caller, host_gas::call, u64::from(method_len) + u64::from(args_len))?;
-        let target = with(caller, |memory, ctx| {
-            let address = &memory[range(address, 32, memory).ok_or(Exit::Trap)?];
-            let method = &memory[range(method, method_len, memory).ok_or(Exit::Trap)?];
-            let args = &memory[range(args, args_len, memory).ok_or(Exit::Trap)?];
-            if method.len() > ctx.limits.name_bytes_max || args.len() > ctx.limits.args_bytes_max {
+        let target = host(caller, |host| {
+            host.charge_for(host_gas::call, u64::from(method_len) + u64::from(args_len))?;
+            let address: [u8; 32] = host.bytes(address, 32)?.try_into().map_err(|_| Exit::Trap)?;
+            let method = range(method, method_len, host.memory)?;
+            let args = range(args, args_len, host.memory)?;
+            let limits = &host.ctx.limits;
+            if method.len() > limits.name_bytes_max || args.len() > limits.args_bytes_max {
                 return Err(Exit::Trap);
             }
-            find_target(ctx, address, method, args)
-        })?;
-        let status = match target {
-            Err(status) => {
-                with(caller, |_, ctx| {
-                    let contract = ctx.frame()?.contract;
-                    let contract = ctx.registry.contract(contract).address;
-                    let failure = Failure::CallRefused { contract, status: status as u32 };
-                    note_call(ctx, Some(Outcome::Failed(failure)), Vec::new())
-                })?;
-                status
+            // Arguments may lie in the window, so the target is found first; what is taken changes
+            // nothing for it.
+            let (method, args) = (&host.memory[method], &host.memory[args]);
+            let target = find_target(host.ctx, Address(address), method, args)?;
+            window::take_events(host.memory, host.ctx, &mut host.fuel)?;
+            window::take_slots(host.memory, host.ctx, &mut host.fuel)?;
+            if let Err(status) = &target {
+                let contract = host.contract()?.address;
+                let failure = Failure::CallRefused { contract, status: *status as u32 };
+                note_call(host.ctx, Some(Outcome::Failed(failure)), Vec::new())?;
             }
-            Ok((frame, method)) => call_contract(caller, frame, method, gas)?,
+            Ok(target)
+        })?;
+        let (frame, method) = match target {
+            Ok(target) => target,
+            Err(status) => return Ok(status as u32),
         };
-        Ok(status as u32)
+        let status = call_contract(caller, frame, method, gas)?;
+        host(caller, |host| {
+            window::refresh(host.memory, host.ctx);
+            Ok(status as u32)
+        })
     }
 
     fn call_output(caller: &mut Caller<'_, Self>, out: u32, capacity: u32) -> Result<u32> {
-        let length = with(caller, |_, ctx| Ok(ctx.frame()?.last_output.len() as u64))?;
-        charge_for(caller, host_gas::call_output, length)?;
-        with(caller, |memory, ctx| copy_if_fits(memory, out, capacity, &ctx.frame()?.last_output))
+        host(caller, |host| {
+            let length = host.frame()?.last_output.len();
+            host.charge_for(host_gas::call_output, length as u64)?;
+            copy_if_fits(host.memory, out, capacity, &host.ctx.frame()?.last_output)
+        })
     }
 
     fn forward_failure(caller: &mut Caller<'_, Self>) -> Result<()> {
-        charge_for(caller, host_gas::forward_failure, 0)?;
-        let fuel_left = caller.get_fuel()?;
-        with(caller, |_, ctx| {
-            let outcome = ctx.frame()?.last_failure.take().ok_or(Exit::Trap)?;
-            Err(Exit::Chosen { outcome, fuel_left })
+        host(caller, |host| {
+            host.charge_for(host_gas::forward_failure, 0)?;
+            let outcome = host.frame()?.last_failure.take().ok_or(Exit::Trap)?;
+            Err(Exit::Chosen { outcome, fuel_left: host.fuel })
         })
     }
 
     fn gas_left(caller: &mut Caller<'_, Self>) -> Result<u64> {
-        charge_for(caller, host_gas::gas_left, 0)?;
-        Ok(caller.get_fuel()?.saturating_sub(1))
+        host(caller, |host| {
+            host.charge_for(host_gas::gas_left, 0)?;
+            Ok(host.fuel.saturating_sub(1))
+        })
     }
 }
 
 /// The frame of a call that a contract wants to make, or why it is refused.
 fn find_target(
     ctx: &mut CallContext,
-    address: &[u8],
+    address: Address,
     method: &[u8],
     args: &[u8],
 ) -> std::result::Result<std::result::Result<(Frame, usize), CallStatus>, Exit> {
     let this = ctx.frame()?;
     let (this_contract, view) = (this.contract, this.view);
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(address);
     if ctx.frames.len() >= ctx.limits.call_depth_max {
         return Ok(Err(CallStatus::DepthExceeded));
     }
-    let Some(target) = ctx.registry.find(&Address(bytes)) else {
+    let Some(target) = ctx.registry.find(&address) else {
         return Ok(Err(CallStatus::UnknownContract));
     };
     let abi = &ctx.registry.contract(target).code.abi;
@@ -612,14 +680,14 @@ fn call_contract(
         return Err(stop(caller, Exit::Abort(abort)));
     }
     caller.set_fuel(fuel - end.fuel_used)?;
-    with(caller, |_, ctx| match end.outcome {
+    host(caller, |host| match end.outcome {
         Outcome::Returned(output) => {
-            note_call(ctx, None, output)?;
+            note_call(host.ctx, None, output)?;
             Ok(CallStatus::Ok)
         }
         Outcome::Reverted { contract, error } => {
             let outcome = Outcome::Reverted { contract, error: error.clone() };
-            note_call(ctx, Some(outcome), error)?;
+            note_call(host.ctx, Some(outcome), error)?;
             Ok(CallStatus::Reverted)
         }
         Outcome::Failed(failure) => {
@@ -627,7 +695,7 @@ fn call_contract(
                 Failure::OutOfGas => CallStatus::OutOfGas,
                 _ => CallStatus::Trapped,
             };
-            note_call(ctx, Some(Outcome::Failed(failure)), Vec::new())?;
+            note_call(host.ctx, Some(Outcome::Failed(failure)), Vec::new())?;
             Ok(status)
         }
     })

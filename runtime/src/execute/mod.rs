@@ -22,6 +22,7 @@ pub(crate) mod host;
 pub(crate) mod overlay;
 pub(crate) mod pool;
 pub(crate) mod transient;
+pub(crate) mod window;
 
 use crate::block::Block;
 use crate::bytes::Bytes;
@@ -317,7 +318,7 @@ impl Lanes<'_> {
             }
         };
         let counts = matches!(result, LaneResult::Done(_));
-        for (cell, touched) in range.zip(ctx.changes().0) {
+        for (cell, touched) in range.zip(ctx.changes()) {
             let change = if counts {
                 std::mem::replace(&mut touched.change, Change::None)
             } else {

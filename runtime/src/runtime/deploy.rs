@@ -58,6 +58,7 @@ impl Runtime {
         let linked = self.linker.instantiate_pre(&module).map_err(compile_error)?;
         let code = Code {
             hash,
+            slot_sizes: Code::slot_sizes_of(&prepared.abi),
             abi: prepared.abi,
             index: self.codes.len(),
             module,
@@ -182,14 +183,12 @@ impl Runtime {
                 RunEnd::Bug(bug) => Err(bug),
             };
             let writes = ctx
-                .changes()
-                .1
-                .iter_mut()
-                .filter_map(|touched| match std::mem::replace(&mut touched.change, Change::None) {
-                    Change::Written(value) => {
-                        Some(Write::to_key(touched.contract, &touched.key, value))
+                .undeclared()
+                .filter_map(|(touched, key)| {
+                    match std::mem::replace(&mut touched.change, Change::None) {
+                        Change::Written(value) => Some(Write::to_key(touched.contract, key, value)),
+                        Change::None | Change::Added(_) => None,
                     }
-                    Change::None | Change::Added(_) => None,
                 })
                 .collect();
             self.park_context(&mut ctx);
