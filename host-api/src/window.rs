@@ -70,8 +70,8 @@
 //! - Changed slots, in order: before `call` calls, and at the end of a frame that succeeds. After
 //!   `call`, slots that were changed are unchanged again: [`SLOT_CHANGED`] is gone, and slots of
 //!   mode add hold 0 and have the state 0. If the contract ran again in the meantime (a frame of it
-//!   started, however it ended), state and value of every slot are laid out anew; one whose key now
-//!   holds something of another size is taken out.
+//!   started, however it ended), state and value of every slot are laid out anew; one that
+//!   would get no slot now, because of what its key holds, is taken out.
 //! - The output: at the end of a frame, whether it succeeds or reverts (but not where it ends by
 //!   `forward_failure`), if its length is not [`ABSENT`](crate::status::ABSENT), which the host sets
 //!   before the frame and whenever the host function `output` is used.

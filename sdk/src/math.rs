@@ -38,6 +38,10 @@ pub const fn mul_wide(a: u128, b: u128) -> U256 {
     const fn limbs(a: u64, b: u64) -> u128 {
         (a as u128).wrapping_mul(b as u128)
     }
+    // Most amounts have one limb, and then a product is one instruction.
+    if high(a) | high(b) == 0 {
+        return U256 { high: 0, low: limbs(low(a), low(b)) };
+    }
     let low_low = limbs(low(a), low(b));
     let low_high = limbs(low(a), high(b));
     let high_low = limbs(high(a), low(b));

@@ -13,8 +13,9 @@ use tollway_host_api::key::KEY_BYTES_MAX;
 use tollway_host_api::value::{DecodeError, Value, decode};
 use tollway_host_api::{AccessTemplate, Address, Expr, Field, Method, Mode, Text, Type};
 
-/// Keys as they stand in the state, and how each may be touched.
-pub(super) type AccessSet = BTreeMap<Vec<u8>, Mode>;
+/// Keys as they stand in the state, and how each may be touched: once each, in the order in which
+/// the templates first name them.
+pub(super) type AccessSet = Vec<(Vec<u8>, Mode)>;
 
 /// Why a call has no access set.
 pub(super) enum Unresolved {
@@ -45,6 +46,8 @@ struct Scope<'a> {
 struct Evaluation<'a> {
     world: &'a World,
     found: AccessSet,
+    /// Where each key stands in `found`.
+    positions: BTreeMap<Vec<u8>, usize>,
     found_count: usize,
     steps: usize,
 }
@@ -69,7 +72,13 @@ pub(super) fn access_set(
         params,
         depth: 1,
     };
-    let mut evaluation = Evaluation { world, found: BTreeMap::new(), found_count: 0, steps: 0 };
+    let mut evaluation = Evaluation {
+        world,
+        found: AccessSet::new(),
+        positions: BTreeMap::new(),
+        found_count: 0,
+        steps: 0,
+    };
     let result = evaluation.templates(&method.access, &scope, &[]);
     (result.map(|()| evaluation.found), evaluation.steps as u32)
 }
@@ -139,8 +148,17 @@ impl<'a> Evaluation<'a> {
                 return Err(Unresolved::TooManyKeys);
             }
             self.found_count += 1;
-            let found = self.found.entry(storage_key(&scope.address, &key)).or_insert(mode);
-            *found = found.union(mode);
+            let key = storage_key(&scope.address, &key);
+            match self.positions.get(&key) {
+                Some(position) => {
+                    let found = &mut self.found[*position].1;
+                    *found = found.union(mode);
+                }
+                None => {
+                    self.positions.insert(key.clone(), self.found.len());
+                    self.found.push((key, mode));
+                }
+            }
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! The running call travels as a box: it is in the store of the contract that runs, and moves into
 //! the store of the contract that this one calls, and back.
 
+use super::window::{self, Image, Window};
 use super::{State, World};
 use crate::engine::gas::{GROWN_GAS, MISS_GAS, PAGE_GAS};
 use crate::engine::link::HostFunctions;
@@ -17,7 +18,9 @@ use tollway_host_api::key::KEY_BYTES_MAX;
 use tollway_host_api::status::ABSENT;
 use tollway_host_api::value::check_fields;
 use tollway_host_api::{Address, CallStatus, Method, Mode, Mutability};
-use wasmtime::{Caller, Error, Extern, Memory, Result, Store, Trap, Val};
+use wasmtime::{
+    AsContextMut, Caller, Error, Extern, Memory, Result, Store, StoreContextMut, Trap, Val,
+};
 
 /// What a call made of a key.
 #[derive(Clone)]
@@ -40,6 +43,8 @@ pub(super) struct Run {
     pub(super) call_index: u32,
     /// How each key may be touched. What was missed is added, as a write.
     pub(super) access_set: BTreeMap<Vec<u8>, Mode>,
+    /// The access set as it was declared, in its order.
+    pub(super) declared: Vec<(Vec<u8>, Mode)>,
     pub(super) misses: u32,
     /// Keys in the access set that were not declared in any way.
     pub(super) extra_keys: usize,
@@ -67,6 +72,7 @@ pub(super) struct Frame {
     /// How the last call that it made failed, if it did, and that call's output.
     pub(super) last_failure: Option<Outcome>,
     pub(super) last_output: Vec<u8>,
+    pub(super) window: Option<Window>,
 }
 
 /// How a frame ended.
@@ -76,7 +82,7 @@ pub(super) struct FrameEnd {
 }
 
 /// Why a host function stopped its contract.
-enum Stop {
+pub(super) enum Stop {
     Chosen { outcome: Outcome, gas_left: u64 },
     OutOfGas,
     Trap,
@@ -88,6 +94,13 @@ enum Stop {
 pub(super) struct Guest {
     run: Option<Box<Run>>,
     stop: Option<Stop>,
+}
+
+impl Guest {
+    /// The call.
+    pub(super) fn run(&mut self) -> &mut Run {
+        self.run.as_mut().expect("a call runs while its contract does")
+    }
 }
 
 /// What a counter holds; `None` if the value is no counter.
@@ -111,7 +124,7 @@ pub(super) fn after(before: u128, change: &Change) -> Option<u128> {
 /// fails, its changes and events are undone.
 pub(super) fn run_frame(
     mut run: Box<Run>,
-    frame: Frame,
+    mut frame: Frame,
     method: &str,
     allowance: u64,
 ) -> (Box<Run>, FrameEnd) {
@@ -120,11 +133,19 @@ pub(super) fn run_frame(
     let pages = run.world.contracts[&frame.contract].code.memory_pages_min;
     let out_of_gas =
         || FrameEnd { outcome: Outcome::Failed(Failure::OutOfGas), gas_used: allowance };
-    let Some(running) = allowance.checked_sub(PAGE_GAS * pages) else {
+    let (window, image, window_gas) = match window::prepare(&run, &frame) {
+        Some((window, image, gas)) => (Some(window), image, gas),
+        None => (None, Image::new(), 0),
+    };
+    let Some(running) = allowance.checked_sub(PAGE_GAS * pages + window_gas) else {
         return (run, out_of_gas());
     };
+    frame.window = window;
+    for other in run.stack.iter_mut().filter(|other| other.contract == frame.contract) {
+        other.window.iter_mut().for_each(|window| window.is_stale = true);
+    }
     run.stack.push(frame);
-    let (mut run, mut end, pages_after) = run_instance(run, method, running);
+    let (mut run, mut end, pages_after) = run_instance(run, method, &image, running);
     run.stack.pop();
     end.gas_used += allowance - running;
     let all_is_gone = matches!(end.outcome, Outcome::Failed(_)) && end.gas_used == allowance;
@@ -143,7 +164,12 @@ pub(super) fn run_frame(
 }
 
 /// Runs a method. Returns also how many pages of memory there are at the end.
-fn run_instance(run: Box<Run>, method: &str, allowance: u64) -> (Box<Run>, FrameEnd, u64) {
+fn run_instance(
+    run: Box<Run>,
+    method: &str,
+    image: &Image,
+    allowance: u64,
+) -> (Box<Run>, FrameEnd, u64) {
     let world = Arc::clone(&run.world);
     let frame = run.top();
     let (address, args_len) = (frame.contract, frame.args.len() as u32);
@@ -154,9 +180,21 @@ fn run_instance(run: Box<Run>, method: &str, allowance: u64) -> (Box<Run>, Frame
         world.linker.instantiate(&mut store, &code.module).expect("upload checked that it can be");
     let entry = instance.get_typed_func::<u32, i32>(&mut store, method);
     let entry = entry.expect("upload checked that methods are exported");
+    let memory = instance.get_memory(&mut store, "memory");
+    let memory = memory.expect("upload checked that it is exported");
+    window::fill(&mut store.as_context_mut(), memory, image);
     // The engine stops where no fuel is left, and gas may be used to the last unit.
     store.set_fuel(allowance + 1).expect("the engine counts fuel");
-    let result = entry.call(&mut store, args_len);
+    let mut result = entry.call(&mut store, args_len);
+    if let Ok(status) = result
+        && store.get_fuel().is_ok_and(|fuel| fuel > 0)
+    {
+        let take = if status == 0 { window::take_all } else { window::take_output };
+        if let Err(why) = take(&mut store.as_context_mut(), memory) {
+            store.data_mut().stop = Some(why);
+            result = Err(Error::msg("stopped by what it left in its window"));
+        }
+    }
     let fuel_left = store.get_fuel().expect("the engine counts fuel");
     let depth = code.depth_global.as_ref().map(|name| {
         let global = instance.get_global(&mut store, name).expect("the upload pass exports it");
@@ -165,8 +203,7 @@ fn run_instance(run: Box<Run>, method: &str, allowance: u64) -> (Box<Run>, Frame
             _ => unreachable!("the upload pass makes it an i32"),
         }
     });
-    let memory = instance.get_memory(&mut store, "memory");
-    let pages = memory.expect("upload checked that it is exported").size(&store);
+    let pages = memory.size(&store);
     let exhausted = depth.is_some_and(|units| units > code.stack_units_max);
     let Guest { run, stop } = store.into_data();
     let mut run = run.expect("host functions give the call back");
@@ -200,11 +237,11 @@ fn run_instance(run: Box<Run>, method: &str, allowance: u64) -> (Box<Run>, Frame
 }
 
 impl Run {
-    fn top(&self) -> &Frame {
+    pub(super) fn top(&self) -> &Frame {
         self.stack.last().expect("a contract runs")
     }
 
-    fn top_mut(&mut self) -> &mut Frame {
+    pub(super) fn top_mut(&mut self) -> &mut Frame {
         self.stack.last_mut().expect("a contract runs")
     }
 
@@ -251,7 +288,7 @@ impl Run {
     }
 
     /// Adds to a key: to its value if the call knows it, and otherwise to what it adds at its end.
-    fn add(&mut self, key: Vec<u8>, amount: u128) -> Result<(), Stop> {
+    pub(super) fn add(&mut self, key: Vec<u8>, amount: u128) -> Result<(), Stop> {
         let change = match self.changes.get(&key) {
             None => Some(Change::Added(amount)),
             Some(Change::Added(earlier)) => earlier.checked_add(amount).map(Change::Added),
@@ -295,6 +332,20 @@ impl Run {
         Ok(is_done)
     }
 
+    /// Emits an event of the contract that runs.
+    pub(super) fn emit(&mut self, event: u32, data: Vec<u8>) -> Result<(), Stop> {
+        let (contract, view) = (self.top().contract, self.top().view);
+        let allowed = !view
+            && data.len() <= self.world.limits.event_bytes_max
+            && self.events.len() < self.world.limits.events_max
+            && (event as usize) < self.world.contracts[&contract].code.abi.events.len();
+        if !allowed {
+            return Err(Stop::Trap);
+        }
+        self.events.push(Event { contract, event, data });
+        Ok(())
+    }
+
     /// The method that a contract wants to call, or why it can't.
     fn find_callee(
         &self,
@@ -329,7 +380,7 @@ fn stop(host: &mut Host<'_>, why: Stop) -> Error {
 }
 
 fn run<'a>(host: &'a mut Host<'_>) -> &'a mut Run {
-    host.data_mut().run.as_mut().expect("a call runs while its contract does")
+    host.data_mut().run()
 }
 
 fn top<'a>(host: &'a mut Host<'_>) -> &'a mut Frame {
@@ -347,11 +398,27 @@ fn require(host: &mut Host<'_>, condition: bool) -> Result<()> {
 
 /// Takes gas. One unit of fuel has to remain, because the engine stops at none.
 fn charge(host: &mut Host<'_>, gas: u64) -> Result<()> {
-    let fuel = host.get_fuel()?;
+    let charged = charge_store(&mut host.as_context_mut(), gas);
+    charged.map_err(|why| stop(host, why))
+}
+
+/// Takes gas from a contract that runs, or has just ended.
+pub(super) fn charge_store(store: &mut StoreContextMut<'_, Guest>, gas: u64) -> Result<(), Stop> {
+    let fuel = store.get_fuel().expect("the engine counts fuel");
     if fuel <= gas {
-        return Err(stop(host, Stop::OutOfGas));
+        return Err(Stop::OutOfGas);
     }
-    host.set_fuel(fuel - gas)
+    store.set_fuel(fuel - gas).expect("the engine counts fuel");
+    Ok(())
+}
+
+/// Takes something from the window.
+fn take(
+    host: &mut Host<'_>,
+    part: impl FnOnce(&mut StoreContextMut<'_, Guest>, Memory) -> Result<(), Stop>,
+) -> Result<()> {
+    let memory = memory(host);
+    part(&mut host.as_context_mut(), memory).map_err(|why| stop(host, why))
 }
 
 /// Takes what the table of host functions says that one costs.
@@ -440,6 +507,7 @@ impl HostFunctions for Guest {
     fn read(host: &mut Host<'_>, key: u32, key_len: u32, out: u32, capacity: u32) -> Result<u32> {
         charge_for(host, "read", key_len.into())?;
         let key = key_at(host, key, key_len)?;
+        take(host, |context, memory| window::release(context, memory, &key))?;
         let (key, miss_gas) = check(host, |run| run.touch(&key, Mode::Read))?;
         charge(host, miss_gas)?;
         let Some(value) = check(host, |run| run.value(&key))? else { return Ok(ABSENT) };
@@ -460,6 +528,7 @@ impl HostFunctions for Guest {
         let value = bytes_at(host, value, value_len)?;
         let fits = value.len() <= run(host).world.limits.value_bytes_max;
         require(host, fits)?;
+        take(host, |context, memory| window::release(context, memory, &key))?;
         let (key, miss_gas) = check(host, |run| run.touch(&key, Mode::Write))?;
         charge(host, miss_gas)?;
         run(host).changes.insert(key, Change::Written(Some(value)));
@@ -469,6 +538,7 @@ impl HostFunctions for Guest {
     fn remove(host: &mut Host<'_>, key: u32, key_len: u32) -> Result<()> {
         charge_for(host, "remove", key_len.into())?;
         let key = key_at(host, key, key_len)?;
+        take(host, |context, memory| window::release(context, memory, &key))?;
         let (key, miss_gas) = check(host, |run| run.touch(&key, Mode::Write))?;
         charge(host, miss_gas)?;
         run(host).changes.insert(key, Change::Written(None));
@@ -478,6 +548,7 @@ impl HostFunctions for Guest {
     fn add(host: &mut Host<'_>, key: u32, key_len: u32, low: u64, high: u64) -> Result<()> {
         charge_for(host, "add", key_len.into())?;
         let key = key_at(host, key, key_len)?;
+        take(host, |context, memory| window::release(context, memory, &key))?;
         let (key, miss_gas) = check(host, |run| run.touch(&key, Mode::Add))?;
         charge(host, miss_gas)?;
         let amount = (u128::from(high) << 64) + u128::from(low);
@@ -487,6 +558,7 @@ impl HostFunctions for Guest {
     fn sub(host: &mut Host<'_>, key: u32, key_len: u32, low: u64, high: u64) -> Result<u32> {
         charge_for(host, "sub", key_len.into())?;
         let key = key_at(host, key, key_len)?;
+        take(host, |context, memory| window::release(context, memory, &key))?;
         let (key, miss_gas) = check(host, |run| run.touch(&key, Mode::Add))?;
         charge(host, miss_gas)?;
         let amount = (u128::from(high) << 64) + u128::from(low);
@@ -542,16 +614,8 @@ impl HostFunctions for Guest {
     fn emit(host: &mut Host<'_>, event: u32, data: u32, data_len: u32) -> Result<()> {
         charge_for(host, "emit", data_len.into())?;
         let data = bytes_at(host, data, data_len)?;
-        let run = run(host);
-        let (contract, view) = (run.top().contract, run.top().view);
-        let allowed = !view
-            && data.len() <= run.world.limits.event_bytes_max
-            && run.events.len() < run.world.limits.events_max
-            && (event as usize) < run.world.contracts[&contract].code.abi.events.len();
-        if allowed {
-            run.events.push(Event { contract, event, data });
-        }
-        require(host, allowed)
+        take(host, window::take_events)?;
+        check(host, |run| run.emit(event, data))
     }
 
     fn output(host: &mut Host<'_>, data: u32, data_len: u32) -> Result<()> {
@@ -560,11 +624,15 @@ impl HostFunctions for Guest {
         let fits = data.len() <= run(host).world.limits.output_bytes_max;
         require(host, fits)?;
         top(host).output = data;
-        Ok(())
+        take(host, |context, memory| {
+            window::forget_output(context, memory);
+            Ok(())
+        })
     }
 
     fn revert(host: &mut Host<'_>) -> Result<()> {
         charge_for(host, "revert", 0)?;
+        take(host, window::take_output)?;
         let gas_left = gas_left(host)?;
         let Frame { contract, output, .. } = top(host);
         let outcome = Outcome::Reverted { contract: *contract, error: output.clone() };
@@ -588,6 +656,8 @@ impl HostFunctions for Guest {
         let limits = run(host).world.limits.clone();
         let fit = method.len() <= limits.name_bytes_max && args.len() <= limits.args_bytes_max;
         require(host, fit)?;
+        take(host, window::take_events)?;
+        take(host, window::take_slots)?;
         let (status, failure, output) = match run(host).find_callee(target, &method, &args) {
             Ok(method) => call_contract(host, target, &method, args, gas)?,
             Err(status) => {
@@ -596,6 +666,10 @@ impl HostFunctions for Guest {
                 (status, Some(Outcome::Failed(failure)), Vec::new())
             }
         };
+        take(host, |context, memory| {
+            window::refresh(context, memory);
+            Ok(())
+        })?;
         let frame = top(host);
         frame.last_failure = failure;
         frame.last_output = output;

@@ -18,6 +18,7 @@
 
 mod declared;
 mod guest;
+mod window;
 
 use crate::block::{Block, Call, Gas};
 use crate::engine::code::Code;
@@ -140,7 +141,8 @@ impl Oracle {
             height: block.height.0,
             time_ms: block.time_ms,
             call_index: index,
-            access_set,
+            access_set: access_set.iter().cloned().collect(),
+            declared: access_set,
             misses: 0,
             extra_keys: 0,
             changes: BTreeMap::new(),
@@ -202,7 +204,7 @@ impl Oracle {
         let (access_set, steps) = declared::access_set(world, call, method);
         match access_set {
             Ok(access_set) => Ok((method.clone(), access_set, steps)),
-            Err(Unresolved::Undeclared) => Ok((method.clone(), BTreeMap::new(), steps)),
+            Err(Unresolved::Undeclared) => Ok((method.clone(), Vec::new(), steps)),
             Err(Unresolved::TooManyKeys) => {
                 Err(Failure::TooManyKeys { limit: limits.access_keys_max as u32 })
             }

@@ -273,13 +273,12 @@ fn resolved(runtime: &Runtime, call: &Call) -> Result<Vec<(Vec<u8>, Mode)>, Stri
         Target::Method { declared: false, .. } => Err("undeclared".into()),
         Target::Method { .. } => {
             let accesses = resolved.accesses.iter();
-            let mut keys: Vec<_> = accesses
+            let keys = accesses
                 .map(|access| {
                     let address = &registry.contract(access.contract).address;
                     (storage_key(address, resolved.key(access)), access.mode)
                 })
                 .collect();
-            keys.sort_unstable();
             Ok(keys)
         }
     }
@@ -288,7 +287,7 @@ fn resolved(runtime: &Runtime, call: &Call) -> Result<Vec<(Vec<u8>, Mode)>, Stri
 fn declared(oracle: &Oracle, call: &Call) -> Result<Vec<(Vec<u8>, Mode)>, String> {
     let method = oracle.world.contracts[&call.contract].code.abi.method(&call.method);
     match declared::access_set(&oracle.world, call, method.expect("it is there")).0 {
-        Ok(keys) => Ok(keys.into_iter().collect()),
+        Ok(keys) => Ok(keys),
         Err(Unresolved::Undeclared) => Err("undeclared".into()),
         Err(_) => {
             Err(format!("{:?}", Outcome::Failed(oracle.admit(call).expect_err("it is refused"))))
