@@ -107,7 +107,8 @@
 //! by side. Without `#[access(..)]` the macro finds it in the body: cells reached from `self`,
 //! through variables, branches, `for` loops over arguments, private methods and functions of the
 //! module; and calls of clients that are immutables or arguments. Storage that it cannot follow,
-//! and keys that are not known before the call runs, are compile errors at their place. With `#[access(..)]`, the body is not looked at:
+//! and keys that are not known before the call runs, are compile errors at their place. With
+//! `#[access(..)]`, the body is not looked at:
 //!
 //! ```text
 //! #[access(
@@ -124,6 +125,11 @@
 //! Key parts are arguments and their fields, `caller`, `this`, `imm.field`, literals and
 //! constants in `CAPITALS`. A key that the declaration leaves out never changes a result, but
 //! costs a second run. [`Transient`] storage is the call's own: it is neither declared nor found.
+//!
+//! The host lays declared values of a fixed size out in the contract's memory before the call
+//! starts (see [`host_api::window`]), and takes changes back after it. Cells look there first, so
+//! that most methods call no host function at all. There is nothing to do for that but to declare:
+//! values of up to 128 bytes, sixteen keys a contract, in the order of the declaration.
 //!
 //! Not inferred are calls of clients that come from somewhere else, such as storage, and calls
 //! made inside of other crates: declare those.
