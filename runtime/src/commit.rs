@@ -51,7 +51,10 @@ fn writes_of_group(plan: &Plan, lanes: &LanesOutcome, group: usize) -> Result<Ve
         }
         plan.adds_up_to(key.last_add, &mut adds);
         let prior = value_in(&lanes.cells, plan, last, number);
-        let value = add_up(&lanes.cells, prior, base, &adds).ok_or(Unfit)?;
+        let (value, fits) = add_up(&lanes.cells, prior, base, &adds);
+        if !fits {
+            return Err(Unfit);
+        }
         if value.as_ref() != base {
             writes.push(write(plan, number, key, value));
         }

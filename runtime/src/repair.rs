@@ -29,7 +29,7 @@ use crate::registry::ContractIndex;
 use crate::resolve::{Access, Resolved, Target};
 use crate::runtime::OnMiss;
 use crate::store::MemoryStore;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use tollway_host_api::{Address, Mode};
 
 /// What repair leaves.
@@ -48,7 +48,8 @@ pub(crate) fn is_needed(resolved: &Resolved, lanes: &LanesOutcome) -> bool {
             .targets
             .iter()
             .any(|target| matches!(target, Target::Method { declared: false, .. }))
-        || lanes.results.iter().any(|result| matches!(result.get(), Some(LaneResult::Missed)))
+        || (0..lanes.results.len())
+            .any(|call| matches!(lanes.results.get(call), Some(LaneResult::Missed)))
 }
 
 struct Walk<'b> {
@@ -69,7 +70,7 @@ pub(crate) fn repair(
     block: &Block,
     resolved: &Resolved,
     plan: &Plan,
-    mut lanes: LanesOutcome,
+    lanes: &mut LanesOutcome,
     store: &Arc<MemoryStore>,
     on_miss: OnMiss,
     ctx: &mut Option<Box<CallContext>>,
@@ -79,14 +80,15 @@ pub(crate) fn repair(
         block,
         resolved,
         plan,
-        lanes: &lanes,
+        lanes,
         on_miss,
         suspect: vec![false; plan.keys.number_count()],
     };
     let mut overlay = Box::new(Overlay::new(Arc::clone(store), Arc::clone(&plan.keys)));
     let mut receipts = Vec::with_capacity(results.len());
     let mut repaired = Vec::new();
-    for (index, result) in results.drain(..).map(OnceLock::into_inner).enumerate() {
+    for index in 0..results.len() {
+        let result = results.take(index);
         let kept = match (&resolved.targets[index], result) {
             (Target::Refused(receipt), _) => Some((**receipt).clone()),
             (_, Some(LaneResult::Done(receipt))) if !walk.is_stale(index, &overlay) => {
@@ -121,7 +123,7 @@ impl Walk<'_> {
     fn is_stale(&self, call: usize, overlay: &Overlay) -> bool {
         self.accesses(call).any(|(at, access, key)| {
             if access.mode == Mode::Add {
-                return match self.lanes.cells[at].get() {
+                return match self.lanes.cells.get(at) {
                     Some(Cell::Delta(delta)) => {
                         let told = self.plan.base(key);
                         !delta.holds_for(overlay.planned(key), told)
@@ -140,7 +142,7 @@ impl Walk<'_> {
         if !receipt.is_success() {
             return receipt;
         }
-        let added = |at: usize| match self.lanes.cells[at].get() {
+        let added = |at: usize| match self.lanes.cells.get(at) {
             Some(Cell::Delta(delta)) => delta.net(),
             _ => None,
         };
@@ -154,7 +156,7 @@ impl Walk<'_> {
             return add_failed(receipt, self.block.calls[call].contract);
         }
         for (at, _, key) in self.accesses(call) {
-            match self.lanes.cells[at].get() {
+            match self.lanes.cells.get(at) {
                 Some(Cell::Value(value)) => overlay.set_planned(key, value.clone()),
                 Some(Cell::Delta(delta)) => {
                     if let Some(net) = delta.net() {

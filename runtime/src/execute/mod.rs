@@ -17,7 +17,10 @@
 //!
 //! Not here: whether what a call saw was right after all, see [`crate::repair`].
 
+#![allow(unsafe_code, reason = "cells are written without locks; see `cells`")]
+
 pub(crate) mod call;
+pub(crate) mod cells;
 pub(crate) mod host;
 pub(crate) mod overlay;
 pub(crate) mod pool;
@@ -32,10 +35,10 @@ use crate::plan::{CellIndex, PARENT, Placement, Plan, Sum};
 use crate::receipt::Receipt;
 use crate::resolve::{Access, Resolved, Target};
 use call::{CallContext, Change, Input, Outside, RunEnd, Task};
+use cells::Cells;
 use crossbeam_deque::{Steal, Stealer, Worker as Queue};
 use crossbeam_utils::Backoff;
 use parking_lot::Mutex;
-use rayon::prelude::*;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -69,16 +72,16 @@ pub(crate) struct Span {
     pub(crate) end_ns: u64,
 }
 
-/// What the lanes leave.
-#[derive(Debug)]
+/// What the lanes leave; what is in it may be used again for the next block.
+#[derive(Debug, Default)]
 pub(crate) struct LanesOutcome {
     /// Empty for calls that do not run in lanes: refused or undeclared ones.
-    pub(crate) results: Vec<OnceLock<LaneResult>>,
-    pub(crate) cells: Vec<OnceLock<Cell>>,
+    pub(crate) results: Cells<LaneResult>,
+    pub(crate) cells: Cells<Cell>,
     /// Whether a sum met an add that did not fit, or a debit that the counter did not hold.
     pub(crate) unfit: bool,
     /// By call, where it was asked for.
-    pub(crate) spans: Vec<OnceLock<Span>>,
+    pub(crate) spans: Cells<Span>,
 }
 
 /// The context of each worker; each is used by one thread at a time.
@@ -89,8 +92,8 @@ struct Lanes<'b> {
     block: &'b Block,
     resolved: &'b Resolved,
     plan: &'b Plan,
-    cells: Vec<OnceLock<Cell>>,
-    results: Vec<OnceLock<LaneResult>>,
+    cells: Cells<Cell>,
+    results: Cells<LaneResult>,
     waits: Vec<AtomicU32>,
     /// Calls that wait for nobody, in block order.
     roots: Vec<u32>,
@@ -101,7 +104,7 @@ struct Lanes<'b> {
     bug: OnceLock<&'static str>,
     stealers: Vec<Stealer<u32>>,
     clock: Option<Instant>,
-    spans: Vec<OnceLock<Span>>,
+    spans: Cells<Span>,
 }
 
 /// A worker takes this many roots at once, so that the shared counter is not touched for each call.
@@ -117,7 +120,12 @@ pub(crate) fn run_lanes(
     plan: &Plan,
     workers: &Workers,
     clock: Option<Instant>,
+    memory: LanesOutcome,
 ) -> Result<LanesOutcome, &'static str> {
+    let LanesOutcome { mut results, mut cells, mut spans, .. } = memory;
+    cells.start(plan.access_count() + plan.sums.len());
+    results.start(resolved.targets.len());
+    spans.start(if clock.is_some() { resolved.targets.len() } else { 0 });
     let queues: Vec<Queue<u32>> = workers.iter().map(|_| Queue::new_lifo()).collect();
     let runs =
         |call: &usize| matches!(resolved.targets[*call], Target::Method { declared: true, .. });
@@ -130,8 +138,8 @@ pub(crate) fn run_lanes(
         block,
         resolved,
         plan,
-        cells: empty(plan.access_count() + plan.sums.len()),
-        results: empty(resolved.targets.len()),
+        cells,
+        results,
         waits: plan.graph.waits.iter().map(|count| AtomicU32::new(*count)).collect(),
         roots,
         next_root: AtomicUsize::new(0),
@@ -139,10 +147,7 @@ pub(crate) fn run_lanes(
         unfit: AtomicBool::new(false),
         bug: OnceLock::new(),
         stealers: queues.iter().map(Queue::stealer).collect(),
-        spans: match clock {
-            Some(_) => empty(resolved.targets.len()),
-            None => Vec::new(),
-        },
+        spans,
         clock,
     };
     let queues: Vec<Mutex<Option<Queue<u32>>>> =
@@ -168,15 +173,6 @@ pub(crate) fn run_lanes(
         spans: lanes.spans,
     })
 }
-
-/// So many cells to be set once. Made by all threads: a block's are megabytes.
-fn empty<T: Send>(count: usize) -> Vec<OnceLock<T>> {
-    let cells = (0..count).into_par_iter().with_min_len(CELLS_AT_ONCE);
-    cells.map(|_| OnceLock::new()).collect()
-}
-
-/// Fewer cells than this are not worth another thread.
-const CELLS_AT_ONCE: usize = 4_096;
 
 /// Stops the other workers if this one panics: they would wait for its calls for ever.
 struct Alarm<'l>(&'l OnceLock<&'static str>);
@@ -219,10 +215,11 @@ impl Lanes<'_> {
             while let Some(call) = next.take() {
                 let start_ns = self.now();
                 ctx = self.run_call(ctx, call);
-                if let Some(span) = self.spans.get(call as usize) {
+                if self.clock.is_some() {
                     let (worker, end_ns) = (number as u32, self.now());
-                    // A call runs once, so the span is never set already.
-                    let _ = span.set(Span { worker, lane, start_ns, end_ns });
+                    let span = Span { worker, lane, start_ns, end_ns };
+                    // SAFETY: a call runs once, and the worker that ran it is here.
+                    unsafe { self.spans.set(call as usize, span) };
                 }
                 finished.push(call);
                 next = self.release(&mut finished, queue, &mut adds, &mut untold);
@@ -334,10 +331,11 @@ impl Lanes<'_> {
                 (Mode::Write, Change::Written(value)) => Cell::Value(value),
                 (Mode::Write, _) => Cell::Value(touched.input.take()),
             };
-            // A call runs once, so its cells are empty until now.
-            let _ = self.cells[cell].set(version);
+            // SAFETY: the cell is the call's own, and a call runs once.
+            unsafe { self.cells.set(cell, version) };
         }
-        let _ = self.results[index].set(result);
+        // SAFETY: a call runs once.
+        unsafe { self.results.set(index, result) };
         ctx
     }
 
@@ -345,7 +343,7 @@ impl Lanes<'_> {
     fn input(&self, access: &Access, placement: &Placement) -> Option<Bytes> {
         match placement.source {
             PARENT => self.plan.store.value(access.slot).cloned(),
-            source => value_of(&self.cells[source as usize]).cloned(),
+            source => value_of(&self.cells, source).cloned(),
         }
     }
 
@@ -363,51 +361,53 @@ impl Lanes<'_> {
     fn add_up(&self, sum: &Sum, number: usize, adds: &mut Vec<u32>) {
         let prior = value_in(&self.cells, self.plan, self.plan.prior(sum), sum.key);
         self.plan.adds_of(sum, adds);
-        let value = add_up(&self.cells, prior, self.plan.base(sum.key), adds);
-        if value.is_none() {
+        let (value, fits) = add_up(&self.cells, prior, self.plan.base(sum.key), adds);
+        if !fits {
             self.unfit.store(true, Ordering::Relaxed);
         }
-        // Whatever stands in for a sum that can't be: repair runs again who read it.
-        let value = value.unwrap_or_else(|| prior.cloned());
-        let _ = self.cells[self.plan.access_count() + number].set(Cell::Value(value));
+        let cell = self.plan.access_count() + number;
+        // SAFETY: whoever finished the last of the calls that a sum waits for computes it, once.
+        unsafe { self.cells.set(cell, Cell::Value(value)) };
     }
 }
 
 /// The value after these adds to a counter that was `prior` before them, and `told` in the parent
-/// state. `None` if one does not fit, or took something for granted that is not so: repair finds
-/// the same calls, in the same order, by the same rule.
+/// state, and whether all fit. One that does not, or that took something for granted that is not
+/// so, is left out: repair finds the same calls, in the same order, by the same rule.
 pub(crate) fn add_up(
-    cells: &[OnceLock<Cell>],
+    cells: &Cells<Cell>,
     prior: Option<&Bytes>,
     told: Option<&Bytes>,
     adds: &[u32],
-) -> Option<Option<Bytes>> {
-    let mut value = prior.cloned();
+) -> (Option<Bytes>, bool) {
+    let (mut value, mut fits) = (prior.cloned(), true);
     for add in adds {
-        let Some(Cell::Delta(delta)) = cells[*add as usize].get() else { continue };
+        let Some(Cell::Delta(delta)) = cells.get(*add as usize) else { continue };
         if !delta.holds_for(value.as_ref(), told) {
-            return None;
-        }
-        if let Some(net) = delta.net() {
-            value = Some(Bytes::from_amount(net.apply(value.as_ref())?));
+            fits = false;
+        } else if let Some(net) = delta.net() {
+            match net.apply(value.as_ref()) {
+                Some(total) => value = Some(Bytes::from_amount(total)),
+                None => fits = false,
+            }
         }
     }
-    Some(value)
+    (value, fits)
 }
 
 /// The value in a cell that holds one, or the key's value in the parent state.
 pub(crate) fn value_in<'c>(
-    cells: &'c [OnceLock<Cell>],
+    cells: &'c Cells<Cell>,
     plan: &'c Plan,
     cell: CellIndex,
     key: u32,
 ) -> Option<&'c Bytes> {
-    if cell == PARENT { plan.base(key) } else { value_of(&cells[cell as usize]) }
+    if cell == PARENT { plan.base(key) } else { value_of(cells, cell) }
 }
 
 /// The value in a cell that holds one.
-fn value_of(cell: &OnceLock<Cell>) -> Option<&Bytes> {
-    match cell.get() {
+fn value_of(cells: &Cells<Cell>, cell: CellIndex) -> Option<&Bytes> {
+    match cells.get(cell as usize) {
         Some(Cell::Value(value)) => value.as_ref(),
         // Sources are writes and sums, and they have finished.
         Some(Cell::Delta(_)) | None => unreachable!("a source holds a value when it is read"),

@@ -6,6 +6,7 @@ mod schedule;
 
 use crate::block::Block;
 use crate::execute::Span;
+use crate::execute::cells::Cells;
 use crate::plan::{CellIndex, PARENT, Plan};
 use crate::receipt::{Outcome, Receipt};
 use crate::registry::Registry;
@@ -15,7 +16,6 @@ use crate::trace::{BlockTrace, CallTrace, HOT_KEYS_MAX, HotKey, PhaseSpan, PlanS
 use names::key_name;
 use schedule::Costs;
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 use tollway_host_api::Mode;
 
 /// When each phase ended, in ns since the start of the block.
@@ -58,7 +58,7 @@ impl Timings {
 /// What is known of a run beyond its receipts.
 pub(crate) struct Run<'r> {
     pub(crate) times: Timings,
-    pub(crate) spans: &'r [OnceLock<Span>],
+    pub(crate) spans: &'r Cells<Span>,
     pub(crate) repaired: &'r [u32],
 }
 
@@ -100,7 +100,7 @@ pub(crate) fn trace_of_run(
             Outcome::Failed(_) => "failed",
         };
         call.repaired = run.repaired.binary_search(&index).is_ok();
-        if let Some(span) = run.spans.get(index as usize).and_then(OnceLock::get) {
+        if let Some(span) = run.spans.get(index as usize) {
             call.worker = span.worker;
             call.lane = lanes.get(&(span.worker, span.lane)).copied().unwrap_or(0);
             call.start_ns = span.start_ns;
@@ -111,9 +111,9 @@ pub(crate) fn trace_of_run(
 }
 
 /// Lanes of all workers, numbered by when they began.
-fn lane_numbers(spans: &[OnceLock<Span>]) -> BTreeMap<(u32, u32), u32> {
+fn lane_numbers(spans: &Cells<Span>) -> BTreeMap<(u32, u32), u32> {
     let mut starts: BTreeMap<(u32, u32), u64> = BTreeMap::new();
-    for span in spans.iter().filter_map(OnceLock::get) {
+    for span in (0..spans.len()).filter_map(|call| spans.get(call)) {
         let start = starts.entry((span.worker, span.lane)).or_insert(u64::MAX);
         *start = span.start_ns.min(*start);
     }

@@ -15,6 +15,7 @@ use crate::engine::code::{Code, CodeHash};
 use crate::engine::config as engine_settings;
 use crate::engine::gas::refused_gas;
 use crate::engine::link::link;
+use crate::execute::LanesOutcome;
 use crate::execute::call::{CallContext, Outside, Task};
 use crate::execute::host::HostState;
 use crate::execute::pool::InstancePool;
@@ -47,6 +48,8 @@ pub struct Runtime {
     workers: Vec<Mutex<Option<Box<CallContext>>>>,
     /// What the last block's plan left.
     plan_memory: Mutex<Option<PlanMemory>>,
+    /// And its lanes.
+    lanes_memory: Mutex<Option<LanesOutcome>>,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -117,6 +120,7 @@ impl Runtime {
             pool,
             workers,
             plan_memory: Mutex::new(None),
+            lanes_memory: Mutex::new(None),
         })
     }
 

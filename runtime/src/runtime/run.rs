@@ -3,7 +3,7 @@
 use super::{ExecuteError, Runtime};
 use crate::block::Block;
 use crate::commit::{batch_of_lanes, batch_of_overlay};
-use crate::execute::{Cell, LaneResult, LanesOutcome, run_lanes};
+use crate::execute::{LaneResult, LanesOutcome, run_lanes};
 use crate::plan::report::{self, Timings};
 use crate::plan::{Plan, PlanMemory, plan};
 use crate::receipt::Receipt;
@@ -11,7 +11,6 @@ use crate::repair;
 use crate::resolve::{Resolved, Target, resolve};
 use crate::store::WriteBatch;
 use crate::trace::BlockTrace;
-use std::sync::OnceLock;
 use std::time::Instant;
 
 /// What became of a block. The state changes when `batch` is committed.
@@ -104,16 +103,16 @@ impl Runtime {
             }
         }
         let trace_clock = self.config.trace.then_some(clock);
-        let lanes = run_lanes(block, &resolved, &plan, &self.workers, trace_clock);
+        let memory = self.lanes_memory.lock().take().unwrap_or_default();
+        let lanes = run_lanes(block, &resolved, &plan, &self.workers, trace_clock, memory);
         times.executed_ns = now();
         let result = lanes
             .and_then(|mut lanes| {
-                let spans = std::mem::take(&mut lanes.spans);
-                let (settled, cells) = self.settle(block, &resolved, &plan, lanes)?;
+                let settled = self.settle(block, &resolved, &plan, &mut lanes)?;
                 let Settled { receipts, batch, repaired } = settled;
                 times.repaired_ns = now();
                 let trace = self.config.trace.then(|| {
-                    let run = report::Run { times, spans: &spans, repaired: &repaired };
+                    let run = report::Run { times, spans: &lanes.spans, repaired: &repaired };
                     let threads = self.workers.len();
                     report::trace_of_run(
                         block,
@@ -125,8 +124,8 @@ impl Runtime {
                         &run,
                     )
                 });
-                // Megabytes of cells and keys: letting go of them is work too.
-                rayon::join(move || drop(cells), move || drop(resolved));
+                drop(resolved);
+                *self.lanes_memory.lock() = Some(lanes);
                 *self.plan_memory.lock() = Some(PlanMemory::of(plan));
                 Ok(BlockOutcome { receipts, batch, stats: times.stats(repaired.len()), trace })
             })
@@ -139,30 +138,29 @@ impl Runtime {
         result
     }
 
-    /// Receipts, batch, and the calls that ran again. What the cells held is handed back, so that
-    /// the caller can let go of all large things at once.
+    /// Receipts, batch, and the calls that ran again.
     fn settle(
         &self,
         block: &Block,
         resolved: &Resolved,
         plan: &Plan,
-        lanes: LanesOutcome,
-    ) -> Result<(Settled, Vec<OnceLock<Cell>>), &'static str> {
+        lanes: &mut LanesOutcome,
+    ) -> Result<Settled, &'static str> {
         let (height, version) = (block.height, self.store.version());
-        if !repair::is_needed(resolved, &lanes)
-            && let Ok(batch) = batch_of_lanes(plan, &lanes, height, version)
+        if !repair::is_needed(resolved, lanes)
+            && let Ok(batch) = batch_of_lanes(plan, lanes, height, version)
         {
-            let receipts = lanes
-                .results
-                .into_iter()
-                .zip(&resolved.targets)
-                .map(|(result, target)| match (result.into_inner(), target) {
+            let receipts = resolved
+                .targets
+                .iter()
+                .enumerate()
+                .map(|(call, target)| match (lanes.results.take(call), target) {
                     (Some(LaneResult::Done(receipt)), _) => Ok(receipt),
                     (None, Target::Refused(receipt)) => Ok((**receipt).clone()),
                     _ => Err("a call was left out"),
                 })
                 .collect::<Result<_, _>>()?;
-            return Ok((Settled { receipts, batch, repaired: Vec::new() }, lanes.cells));
+            return Ok(Settled { receipts, batch, repaired: Vec::new() });
         }
         let mut worker = self.workers[0].lock();
         let on_miss = self.config.on_miss;
@@ -170,6 +168,6 @@ impl Runtime {
             repair::repair(block, resolved, plan, lanes, &self.store, on_miss, &mut worker)?;
         let batch = batch_of_overlay(Some(plan), repaired.overlay, height, version);
         let (receipts, repaired) = (repaired.receipts, repaired.repaired);
-        Ok((Settled { receipts, batch, repaired }, Vec::new()))
+        Ok(Settled { receipts, batch, repaired })
     }
 }
