@@ -180,8 +180,8 @@ mod tests {
                 Step::Sub(amount) => {
                     let least = net.least_for(amount);
                     answers.push(least.is_some());
-                    premise.at_least(least.unwrap_or(0));
-                    if least.is_some() {
+                    if let Some(least) = least {
+                        premise.at_least(least);
                         net = net.minus(amount).expect("a counter can hold as much");
                     }
                 }

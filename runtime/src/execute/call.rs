@@ -458,20 +458,20 @@ impl CallContext {
                 return Ok(is_done);
             }
         };
+        // Something was taken before, so the premise says already that this is a counter; and none
+        // can hold more than all.
         let least = net.least_for(amount);
+        let (Some(least), Some(net)) = (least, net.minus(amount)) else {
+            return Ok(false);
+        };
         if touched.is_known {
             let value = counter(touched.input.as_ref()).ok_or(Exit::AddOverflow)?;
-            if least.is_some_and(|least| value < least) {
+            if value < least {
                 touched.premise.exactly();
                 return Ok(false);
             }
         }
-        // No counter can hold more than all: that is the answer whatever this one holds, if it is
-        // a counter.
-        touched.premise.at_least(least.unwrap_or(0));
-        let Some(net) = net.minus(amount).filter(|_| least.is_some()) else {
-            return Ok(false);
-        };
+        touched.premise.at_least(least);
         self.change(index, Change::Added(net));
         Ok(true)
     }
