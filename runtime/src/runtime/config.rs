@@ -2,6 +2,7 @@
 
 use crate::engine::config::Compiler;
 use crate::limits::Limits;
+use std::path::PathBuf;
 
 /// What happens to a call that touches a key outside its access set. Part of a chain's rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,4 +27,12 @@ pub struct Config {
     pub on_miss: OnMiss,
     /// Whether [`Runtime::execute`](crate::Runtime::execute) records a trace. Default off; costs about 100 ns a call.
     pub trace: bool,
+    /// Where native code is kept for the next start. Default `None`: every upload compiles. Changes
+    /// no result. The directory is made if it is missing; on Unix it must be writable by this
+    /// account alone, because whoever writes it runs code in this process. See
+    /// [`engine::artifact`](crate::engine::artifact).
+    pub artifact_dir: Option<PathBuf>,
+    /// Bytes of the files in `artifact_dir` together; the oldest make room. Default 0:
+    /// [`ARTIFACT_BYTES_MAX`](crate::engine::artifact::ARTIFACT_BYTES_MAX), 1 GiB.
+    pub artifact_bytes_max: u64,
 }
