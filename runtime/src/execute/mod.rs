@@ -109,6 +109,7 @@ const ROOTS_AT_ONCE: usize = 8;
 ///
 /// # Errors
 /// What the engine did that it never should.
+#[inline(never)] // A phase of its own, also for profilers: `cargo xtask instructions`.
 pub(crate) fn run_lanes(
     block: &Block,
     resolved: &Resolved,

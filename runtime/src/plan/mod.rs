@@ -88,6 +88,7 @@ impl Plan {
 
 /// Plans a resolved block on the threads of the current rayon pool, and fetches the parent state
 /// of all its keys.
+#[inline(never)] // A phase of its own, also for profilers: `cargo xtask instructions`.
 pub(crate) fn plan(resolved: &Resolved, store: &MemoryStore) -> Plan {
     let keys::Placed { keys, placements, sums } = keys::place(resolved, store);
     let graph = Graph::new(resolved, &placements, &sums);

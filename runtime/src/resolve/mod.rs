@@ -98,6 +98,7 @@ const CHUNK_CALLS_MIN: usize = 256;
 ///
 /// # Errors
 /// [`BlockTooLarge`] if all access sets together exceed [`Limits::block_keys_max`].
+#[inline(never)] // A phase of its own, also for profilers: `cargo xtask instructions`.
 pub(crate) fn resolve(
     calls: &[Call],
     registry: &Registry,

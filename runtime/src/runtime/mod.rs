@@ -185,6 +185,7 @@ impl Runtime {
     /// # Errors
     /// [`StoreError::ForeignBatch`] if the batch was made from another state than the head's; the
     /// state is as before.
+    #[inline(never)] // A phase of its own, also for profilers: `cargo xtask instructions`.
     pub fn commit(&mut self, batch: WriteBatch) -> Result<Height, StoreError> {
         let store = Arc::get_mut(&mut self.store)
             // Contexts give their share back before `execute` and `query` return.

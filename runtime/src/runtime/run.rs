@@ -90,6 +90,7 @@ impl Runtime {
         })
     }
 
+    #[inline(never)] // All phases but the commit, for profilers: `cargo xtask instructions`.
     fn execute_in_pool(&self, block: &Block, clock: Instant) -> Result<BlockOutcome, ExecuteError> {
         let now = || clock.elapsed().as_nanos() as u64;
         let mut times = Timings::default();
@@ -139,6 +140,7 @@ impl Runtime {
 
     /// Receipts, batch, and the calls that ran again. What the cells held is handed back, so that
     /// the caller can let go of all large things at once.
+    #[inline(never)] // A phase of its own, also for profilers: `cargo xtask instructions`.
     fn settle(
         &self,
         block: &Block,
