@@ -1,7 +1,9 @@
 //! What one call, and a whole block, cost: `cargo bench -p tollway-benches --bench block`.
 //!
-//! Timed is `execute` on one state, without decoding and commit. Rows of the native model and of
-//! the oracle show the floor and the ceiling.
+//! `call::swap` is a block of one call, so it has the cost of a block; `block::swaps` has a thousand.
+//! Timed is `execute` on one state: resolve, plan, lanes, and building the receipts and the batch.
+//! Not timed: making and decoding the block, commit, and dropping the outcome. The rows of the native
+//! model and of the oracle show the floor and the ceiling; making the oracle is not timed.
 
 use criterion::measurement::WallTime;
 use criterion::{

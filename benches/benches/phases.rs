@@ -1,6 +1,9 @@
 //! What RESOLVE and PLAN cost a block: `cargo bench -p tollway-benches --bench phases`.
 //!
-//! Each iteration executes the block and counts the time that the runtime reports for the phase.
+//! Each iteration executes the whole block, on one state, and counts the time alone that the runtime
+//! reports for the phase ([`BlockStats`]): caches are then as in a real run. The lanes run too, and
+//! make the bench longer, but are in no figure. All phases together are in the bench `block`, each of
+//! them by instructions in `cargo xtask instructions`.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::time::Duration;

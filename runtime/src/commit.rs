@@ -3,9 +3,10 @@
 use crate::block::Height;
 use crate::bytes::Bytes;
 use crate::execute::overlay::Overlay;
-use crate::execute::{LanesOutcome, add_up, value_in};
+use crate::execute::{LanesOutcome, add_up, value_of};
 use crate::plan::keys::PlannedKey;
 use crate::plan::{PARENT, Plan};
+use crate::resolve::Resolved;
 use crate::store::{NO_SLOT, Write, WriteBatch};
 use rayon::prelude::*;
 
@@ -19,12 +20,13 @@ pub(crate) struct Unfit;
 /// # Errors
 /// [`Unfit`] if one of these sums can't be: the block needs repair.
 pub(crate) fn batch_of_lanes(
+    resolved: &Resolved,
     plan: &Plan,
     lanes: &LanesOutcome,
     height: Height,
     parent_version: u64,
 ) -> Result<WriteBatch, Unfit> {
-    let writes_of = |group| writes_of_group(plan, lanes, group);
+    let writes_of = |group| writes_of_group(resolved, plan, lanes, group);
     let parts = match plan.keys.group_count() {
         1 => vec![writes_of(0)?],
         groups => (0..groups).into_par_iter().map(writes_of).collect::<Result<_, _>>()?,
@@ -32,7 +34,12 @@ pub(crate) fn batch_of_lanes(
     Ok(WriteBatch { height, parent_version, parts })
 }
 
-fn writes_of_group(plan: &Plan, lanes: &LanesOutcome, group: usize) -> Result<Vec<Write>, Unfit> {
+fn writes_of_group(
+    resolved: &Resolved,
+    plan: &Plan,
+    lanes: &LanesOutcome,
+    group: usize,
+) -> Result<Vec<Write>, Unfit> {
     let keys = plan.keys.iter_group(group);
     let mut writes = Vec::with_capacity(keys.len());
     let mut adds = Vec::new();
@@ -41,16 +48,16 @@ fn writes_of_group(plan: &Plan, lanes: &LanesOutcome, group: usize) -> Result<Ve
         if last == PARENT && key.last_add == PARENT {
             continue;
         }
-        let base = plan.store.value(key.slot);
+        let base = resolved.base(key.first_access as usize);
         if key.last_add == PARENT {
-            let value = value_in(&lanes.cells, plan, last, number);
+            let value = value_of(&lanes.cells, last);
             if value != base {
                 writes.push(write(plan, number, key, value.cloned()));
             }
             continue;
         }
         plan.adds_up_to(key.last_add, &mut adds);
-        let prior = value_in(&lanes.cells, plan, last, number);
+        let prior = if last == PARENT { base } else { value_of(&lanes.cells, last) };
         let (value, fits) = add_up(&lanes.cells, prior, base, &adds);
         if !fits {
             return Err(Unfit);

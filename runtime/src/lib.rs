@@ -33,6 +33,8 @@
 //! # Ok(())
 //! # }
 //! ```
+// Not forbidden: `engine::artifact` loads native code, `engine::pages` protects memory, and
+// `execute::cells` does without locks.
 #![deny(unsafe_code)]
 
 // What goes in and comes out.
@@ -60,6 +62,7 @@ pub mod oracle;
 mod runtime;
 
 pub use block::{Block, Call, CallIndex, Gas, Height};
+pub use engine::artifact::{ArtifactStats, DirectoryError};
 pub use engine::code::{Code, CodeHash};
 pub use engine::config::Compiler;
 pub use engine::validate::UploadError;

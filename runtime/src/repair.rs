@@ -44,10 +44,7 @@ pub(crate) struct Repaired {
 /// Whether the lanes left anything to repair.
 pub(crate) fn is_needed(resolved: &Resolved, lanes: &LanesOutcome) -> bool {
     lanes.unfit
-        || resolved
-            .targets
-            .iter()
-            .any(|target| matches!(target, Target::Method { declared: false, .. }))
+        || resolved.targets().any(|target| matches!(target, Target::Method { declared: false, .. }))
         || (0..lanes.results.len())
             .any(|call| matches!(lanes.results.get(call), Some(LaneResult::Missed)))
 }
@@ -89,7 +86,7 @@ pub(crate) fn repair(
     let mut repaired = Vec::new();
     for index in 0..results.len() {
         let result = results.take(index);
-        let kept = match (&resolved.targets[index], result) {
+        let kept = match (resolved.target(index), result) {
             (Target::Refused(receipt), _) => Some((**receipt).clone()),
             (_, Some(LaneResult::Done(receipt))) if !walk.is_stale(index, &overlay) => {
                 Some(walk.keep(index, receipt, &mut overlay))
@@ -114,8 +111,10 @@ pub(crate) fn repair(
 
 impl Walk<'_> {
     fn accesses(&self, call: usize) -> impl Iterator<Item = (usize, &Access, u32)> {
-        let range = self.resolved.range(call);
-        range.map(|at| (at, &self.resolved.accesses[at], self.plan.placement(at).key))
+        let set = self.resolved.access_set(call);
+        set.numbers()
+            .zip(set.iter())
+            .map(|(at, (access, ..))| (at, access, self.plan.placement(at).key))
     }
 
     /// Whether a call saw, in its lane, an input that is not the value now, or got an answer that
@@ -180,7 +179,7 @@ impl Walk<'_> {
         mut ctx: Box<CallContext>,
         overlay: Box<Overlay>,
     ) -> (Box<CallContext>, Option<Box<Overlay>>, Result<Receipt, &'static str>) {
-        let Target::Method { contract, method, steps, .. } = self.resolved.targets[index] else {
+        let Target::Method { contract, method, steps, .. } = *self.resolved.target(index) else {
             return (ctx, Some(overlay), Err("a refused call was to be repaired"));
         };
         ctx.clear();

@@ -4,6 +4,7 @@
 //! seconds on a fresh machine. It prints every command that it runs.
 #![forbid(unsafe_code)]
 
+mod instructions;
 mod steps;
 mod target;
 
@@ -17,6 +18,8 @@ Tasks:
   test [ARGS]   Run all tests and the embedder's example; ARGS go to cargo test
   ci            Run all that is checked before a change is taken: tests, format, lints, docs, demo
   contracts     Build the sample contracts and write them to out/contracts
+  instructions [--update] [--reset WAY]
+                Count the hot path's instructions under callgrind, against a baseline
   help          Print this
 
 The first run compiles the engine, which takes some minutes; later ones start at once.
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         ("test", rest) => target::ensure().and_then(|()| steps::test(rest)),
         ("ci", []) => target::ensure().and_then(|()| steps::ci()),
         ("contracts", []) => target::ensure().and_then(|()| steps::contracts()),
+        ("instructions", rest) => return instructions::task(rest),
         ("help" | "--help" | "-h", _) => {
             print!("{HELP}");
             return ExitCode::SUCCESS;

@@ -14,7 +14,7 @@ pub(crate) fn demo(args: &[String]) -> Result<(), String> {
 
 /// Builds the command and the examples, with the features that the tests have: built by
 /// themselves they would have others, and the engine would be compiled again for each.
-fn build_programs() -> Result<(), String> {
+pub(crate) fn build_programs() -> Result<(), String> {
     cargo(&["build", "--release", "--workspace", "--bins", "--examples"])
 }
 

@@ -1,7 +1,8 @@
 //! The Wasm engine and everything that touches it: configuration, upload, linking, live instances.
 //!
 //! ```text
-//! wasm ─▶ validate ─▶ instrument ─▶ compile ─▶ Code ─▶ LiveInstance (per worker, rewound per call)
+//! wasm ─▶ validate ─▶ instrument ─▶ compile, or an artifact ─▶ Code ─▶ LiveInstance (per worker,
+//!                                                                  rewound per call)
 //! ```
 //!
 //! Invariants:
@@ -11,6 +12,7 @@
 //!    [`instance`] does not clear (`tests/isolation.rs`).
 
 pub mod abi_check;
+pub mod artifact;
 pub mod code;
 pub mod config;
 pub mod gas;

@@ -33,7 +33,7 @@ use crate::delta::{Delta, counter};
 use crate::plan::graph::NodeIndex;
 use crate::plan::{CellIndex, PARENT, Placement, Plan, Sum};
 use crate::receipt::Receipt;
-use crate::resolve::{Access, Resolved, Target};
+use crate::resolve::{Resolved, Target};
 use call::{CallContext, Change, Input, Outside, RunEnd, Task};
 use cells::Cells;
 use crossbeam_deque::{Steal, Stealer, Worker as Queue};
@@ -114,6 +114,7 @@ const ROOTS_AT_ONCE: usize = 8;
 ///
 /// # Errors
 /// What the engine did that it never should.
+#[inline(never)] // A phase of its own, also for profilers: `cargo xtask instructions`.
 pub(crate) fn run_lanes(
     block: &Block,
     resolved: &Resolved,
@@ -124,16 +125,18 @@ pub(crate) fn run_lanes(
 ) -> Result<LanesOutcome, &'static str> {
     let LanesOutcome { mut results, mut cells, mut spans, .. } = memory;
     cells.start(plan.access_count() + plan.sums.len());
-    results.start(resolved.targets.len());
-    spans.start(if clock.is_some() { resolved.targets.len() } else { 0 });
+    results.start(resolved.call_count());
+    spans.start(if clock.is_some() { resolved.call_count() } else { 0 });
     let queues: Vec<Queue<u32>> = workers.iter().map(|_| Queue::new_lifo()).collect();
-    let runs =
-        |call: &usize| matches!(resolved.targets[*call], Target::Method { declared: true, .. });
-    let roots: Vec<u32> = (0..resolved.targets.len())
-        .filter(|call| plan.graph.waits[*call] == 0 && runs(call))
-        .map(|call| call as u32)
-        .collect();
-    let calls = (0..resolved.targets.len()).filter(runs).count();
+    let (mut roots, mut calls) = (Vec::with_capacity(resolved.call_count()), 0);
+    for (call, target) in resolved.targets().enumerate() {
+        if matches!(target, Target::Method { declared: true, .. }) {
+            calls += 1;
+            if plan.graph.waits[call] == 0 {
+                roots.push(call as u32);
+            }
+        }
+    }
     let lanes = Lanes {
         block,
         resolved,
@@ -288,20 +291,20 @@ impl Lanes<'_> {
 
     fn run_call(&self, mut ctx: Box<CallContext>, call: u32) -> Box<CallContext> {
         let index = call as usize;
-        let Target::Method { contract, method, steps, .. } = self.resolved.targets[index] else {
+        let Target::Method { contract, method, steps, .. } = *self.resolved.target(index) else {
             let _ = self.bug.set("a refused call was made ready");
             return ctx;
         };
-        let range = self.resolved.range(index);
+        let set = self.resolved.access_set(index);
         ctx.clear();
         ctx.outside = Outside::GiveUp;
-        for cell in range.clone() {
-            let (access, placement) = (&self.resolved.accesses[cell], self.plan.placement(cell));
+        for (cell, (access, key, base)) in set.numbers().zip(set.iter()) {
+            let placement = self.plan.placement(cell);
             let input = match access.mode {
-                Mode::Add => self.input_of_add(access, &placement),
-                Mode::Read | Mode::Write => Input::Known(self.input(access, &placement)),
+                Mode::Add => input_of_add(base, &placement),
+                Mode::Read | Mode::Write => Input::Known(self.input(base, &placement)),
             };
-            ctx.declare(access.contract, self.resolved.key(access), access.mode, input);
+            ctx.declare(access.contract, key, access.mode, input);
         }
         let request = &self.block.calls[index];
         let task = Task::new(request, call, contract, method, steps);
@@ -315,7 +318,7 @@ impl Lanes<'_> {
             }
         };
         let counts = matches!(result, LaneResult::Done(_));
-        for (cell, touched) in range.zip(ctx.changes()) {
+        for (cell, touched) in set.numbers().zip(ctx.changes()) {
             let change = if counts {
                 std::mem::replace(&mut touched.change, Change::None)
             } else {
@@ -340,22 +343,11 @@ impl Lanes<'_> {
     }
 
     /// The value that an access reads.
-    fn input(&self, access: &Access, placement: &Placement) -> Option<Bytes> {
+    fn input(&self, base: Option<&Bytes>, placement: &Placement) -> Option<Bytes> {
         match placement.source {
-            PARENT => self.plan.store.value(access.slot).cloned(),
+            PARENT => base.cloned(),
             source => value_of(&self.cells, source).cloned(),
         }
-    }
-
-    /// What a call may know of a counter that it adds to or takes from: if it is the first of the
-    /// block, what the parent state holds. Then a debit from an account that is just empty needs
-    /// no second run. What the call learns either way is the same.
-    fn input_of_add(&self, access: &Access, placement: &Placement) -> Input {
-        let value = self.plan.store.value(access.slot);
-        if !placement.is_first_change || counter(value).is_none() {
-            return Input::Unknown;
-        }
-        Input::Known(value.cloned())
     }
 
     fn add_up(&self, sum: &Sum, number: usize, adds: &mut Vec<u32>) {
@@ -369,6 +361,16 @@ impl Lanes<'_> {
         // SAFETY: whoever finished the last of the calls that a sum waits for computes it, once.
         unsafe { self.cells.set(cell, Cell::Value(value)) };
     }
+}
+
+/// What a call may know of a counter that it adds to or takes from: if it is the first of the
+/// block, what the parent state holds. Then a debit from an account that is just empty needs no
+/// second run. What the call learns either way is the same.
+fn input_of_add(base: Option<&Bytes>, placement: &Placement) -> Input {
+    if !placement.is_first_change || counter(base).is_none() {
+        return Input::Unknown;
+    }
+    Input::Known(base.cloned())
 }
 
 /// The value after these adds to a counter that was `prior` before them, and `told` in the parent
@@ -406,7 +408,7 @@ pub(crate) fn value_in<'c>(
 }
 
 /// The value in a cell that holds one.
-fn value_of(cells: &Cells<Cell>, cell: CellIndex) -> Option<&Bytes> {
+pub(crate) fn value_of(cells: &Cells<Cell>, cell: CellIndex) -> Option<&Bytes> {
     match cells.get(cell as usize) {
         Some(Cell::Value(value)) => value.as_ref(),
         // Sources are writes and sums, and they have finished.

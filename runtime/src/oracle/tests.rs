@@ -268,11 +268,11 @@ fn resolved(runtime: &Runtime, call: &Call) -> Result<Vec<(Vec<u8>, Mode)>, Stri
     let (registry, store) = (runtime.registry(), MemoryStore::new(1));
     let limits = &runtime.config().limits;
     let resolved = resolve(std::slice::from_ref(call), registry, &store, limits).expect("one call");
-    match &resolved.targets[0] {
+    match resolved.target(0) {
         Target::Refused(receipt) => Err(format!("{:?}", receipt.outcome)),
         Target::Method { declared: false, .. } => Err("undeclared".into()),
         Target::Method { .. } => {
-            let accesses = resolved.accesses.iter();
+            let accesses = resolved.accesses();
             let keys = accesses
                 .map(|access| {
                     let address = &registry.contract(access.contract).address;

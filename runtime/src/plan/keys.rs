@@ -26,12 +26,20 @@ use tollway_host_api::Mode;
 pub(crate) struct PlannedKey {
     /// Its slot in the store, or [`NO_SLOT`].
     pub(crate) slot: SlotIndex,
+    /// The first access to it.
+    pub(crate) first_access: u32,
     /// Its place among its group's new keys, if the store does not have it.
     new: u32,
     /// The cell of its last version but for the adds since.
     pub(crate) last: CellIndex,
     /// The last of the adds since, or [`PARENT`].
     pub(crate) last_add: u32,
+}
+
+impl PlannedKey {
+    fn new(slot: SlotIndex, first_access: u32, new: u32) -> Self {
+        Self { slot, first_access, new, last: PARENT, last_add: PARENT }
+    }
 }
 
 /// The keys of a block, by number and by name.
@@ -201,7 +209,7 @@ pub(super) fn place(
     mut index: KeyIndex,
     placements: &PackedPlacements,
 ) -> KeyIndex {
-    let accesses = resolved.accesses.len();
+    let accesses = resolved.access_count();
     let threads = rayon::current_num_threads();
     let few = accesses < GROUP_ACCESSES_MIN;
     let groups = if few { 1 } else { threads.next_power_of_two().min(SHARDS) };
@@ -239,11 +247,11 @@ struct Placing<'b> {
 
 impl Placing<'_> {
     fn place(&self, group: &mut Group) {
-        for (at, access) in self.resolved.accesses.iter().enumerate() {
+        for (at, access) in self.resolved.accesses().enumerate() {
             if group_of(shard_of_hash(access.hash), self.groups) != self.number {
                 continue;
             }
-            let local = self.local(group, access);
+            let local = self.local(group, at as u32, access);
             let key = &mut group.keys[local as usize];
             let mut first = 0;
             let source = match access.mode {
@@ -276,9 +284,9 @@ impl Placing<'_> {
 
     /// The place of an access's key in its group; the key is added if it is new.
     #[inline]
-    fn local(&self, group: &mut Group, access: &Access) -> u32 {
+    fn local(&self, group: &mut Group, at: u32, access: &Access) -> u32 {
         if access.slot == NO_SLOT {
-            return self.local_of_new(group, access);
+            return self.local_of_new(group, at, access);
         }
         let marks = &mut group.marks[shard_of_slot(access.slot)];
         let place = place_in_shard(access.slot);
@@ -291,17 +299,17 @@ impl Placing<'_> {
         }
         let local = group.keys.len() as u32;
         *mark = pack(self.block, local);
-        group.keys.push(PlannedKey { slot: access.slot, new: 0, last: PARENT, last_add: PARENT });
+        group.keys.push(PlannedKey::new(access.slot, at, 0));
         local
     }
 
-    fn local_of_new(&self, group: &mut Group, access: &Access) -> u32 {
+    fn local_of_new(&self, group: &mut Group, at: u32, access: &Access) -> u32 {
         let key = self.resolved.key(access);
         if let Some(local) = group.find_new(access.hash, access.contract, key) {
             return local;
         }
         let (local, new) = (group.keys.len() as u32, group.new_keys.len() as u32);
-        group.keys.push(PlannedKey { slot: NO_SLOT, new, last: PARENT, last_add: PARENT });
+        group.keys.push(PlannedKey::new(NO_SLOT, at, new));
         let (hash, contract, key) = (access.hash, access.contract, Bytes::new(key));
         group.new_keys.push(NewKey { hash, contract, key, local });
         let names = &group.new_keys;
@@ -323,16 +331,22 @@ impl Placing<'_> {
         }
         let mut add = last_add;
         while add != PARENT {
-            let call = self.resolved.accesses[add as usize].call;
+            let call = self.call_of(add);
             group.edges.push((call, self.node(cell)));
             add = self.placements[add as usize].load(Ordering::Relaxed) as u32;
         }
     }
 
+    /// The call that an access is of.
+    fn call_of(&self, access: u32) -> u32 {
+        // An access that was placed is one of the block's.
+        self.resolved.access(access as usize).map_or(0, |access| access.call)
+    }
+
     /// The node that makes a cell.
     fn node(&self, cell: CellIndex) -> NodeIndex {
         if cell & SUM_CELL == 0 {
-            self.resolved.accesses[cell as usize].call
+            self.call_of(cell)
         } else {
             // Sums are numbered when all groups are known.
             SUM_NODE | (cell & !SUM_CELL)

@@ -166,13 +166,14 @@ impl PlanMemory {
 }
 
 /// Plans a resolved block on the threads of the current rayon pool.
+#[inline(never)] // A phase of its own, also for profilers: `cargo xtask instructions`.
 pub(crate) fn plan(resolved: &Resolved, store: &Arc<MemoryStore>, memory: PlanMemory) -> Plan {
     let PlanMemory { keys, mut placements } = memory;
     // What is in it from the last block is written over.
-    placements.resize_with(resolved.accesses.len(), AtomicU64::default);
+    placements.resize_with(resolved.access_count(), AtomicU64::default);
     let mut keys = keys::place(resolved, store, keys, &placements);
     let (sums, first_sums, edges) = keys.take_sums();
-    let graph = Graph::new(resolved.targets.len(), sums.len(), &edges, &first_sums);
+    let graph = Graph::new(resolved.call_count(), sums.len(), &edges, &first_sums);
     let (store, keys) = (Arc::clone(store), Arc::new(keys));
     Plan { store, keys, placements, sums, first_sums, graph }
 }

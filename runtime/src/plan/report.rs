@@ -72,7 +72,7 @@ pub(crate) fn trace_of_plan(
     plan: &Plan,
     registry: &Registry,
 ) -> BlockTrace {
-    let costs = vec![1; resolved.targets.len()];
+    let costs = vec![1; resolved.call_count()];
     base_trace(block, resolved, plan, registry, &costs)
 }
 
@@ -130,8 +130,7 @@ fn base_trace(
     costs: &[u64],
 ) -> BlockTrace {
     let is_declared: Vec<bool> = resolved
-        .targets
-        .iter()
+        .targets()
         .map(|target| !matches!(target, Target::Method { declared: false, .. }))
         .collect();
     let costs = Costs::new(resolved, plan, costs, &is_declared);
@@ -142,7 +141,7 @@ fn base_trace(
     let summary = PlanSummary {
         calls: block.calls.len() as u32,
         undeclared: is_declared.iter().filter(|declared| !**declared).count() as u32,
-        accesses: resolved.accesses.len() as u64,
+        accesses: resolved.access_count() as u64,
         keys: plan.keys.len() as u64,
         edges: count_edges(resolved, plan),
         critical_path_calls: costs.critical_path_calls(),
@@ -169,14 +168,15 @@ fn call_trace(
     uses: &[KeyUse],
 ) -> CallTrace {
     let request = &block.calls[call];
-    let contract = match &resolved.targets[call] {
+    let contract = match resolved.target(call) {
         Target::Method { contract, .. } => registry.contract(*contract).code.abi.name.to_string(),
         Target::Refused(_) => String::new(),
     };
     // Of several keys that one call hands on, the hotter one is named.
     let mut waits: Vec<(u64, u32, u32, u32)> = Vec::new();
-    for at in resolved.range(call) {
-        if resolved.accesses[at].mode != Mode::Add {
+    let set = resolved.access_set(call);
+    for (at, (access, ..)) in set.numbers().zip(set.iter()) {
+        if access.mode != Mode::Add {
             let key = plan.placement(at).key;
             origins(plan.placement(at).source, resolved, plan, &mut |from| {
                 if waits.len() < 4 * WAITS_FOR_MAX {
@@ -218,7 +218,7 @@ fn origins(cell: CellIndex, resolved: &Resolved, plan: &Plan, found: &mut impl F
         if cell == PARENT {
             return;
         }
-        if let Some(access) = resolved.accesses.get(cell as usize) {
+        if let Some(access) = resolved.access(cell as usize) {
             return found(access.call);
         }
         let sum = &plan.sums[cell as usize - plan.access_count()];
@@ -227,7 +227,11 @@ fn origins(cell: CellIndex, resolved: &Resolved, plan: &Plan, found: &mut impl F
             if add == PARENT {
                 break;
             }
-            found(resolved.accesses[add as usize].call);
+            resolved
+                .access(add as usize)
+                .map(|access| access.call)
+                .into_iter()
+                .for_each(&mut *found);
             add = plan.placement(add as usize).source;
         }
         cell = plan.prior(sum);
@@ -249,8 +253,7 @@ fn count_edges(resolved: &Resolved, plan: &Plan) -> u64 {
         behind_sum.push(adds.len() as u64 + behind(plan.prior(sum), &behind_sum));
     }
     resolved
-        .accesses
-        .iter()
+        .accesses()
         .zip(plan.placements())
         .filter(|(access, _)| access.mode != Mode::Add)
         .map(|(_, placement)| behind(placement.source, &behind_sum))
@@ -273,7 +276,7 @@ struct KeyUse {
 /// The use of every key, by its number.
 fn key_uses(resolved: &Resolved, plan: &Plan) -> Vec<KeyUse> {
     let mut uses = vec![KeyUse::default(); plan.keys.number_count()];
-    for (access, placement) in resolved.accesses.iter().zip(plan.placements()) {
+    for (access, placement) in resolved.accesses().zip(plan.placements()) {
         let key = &mut uses[placement.key as usize];
         if access.mode == Mode::Add {
             key.adders += 1;

@@ -98,7 +98,7 @@ fn edges_are_linear() {
     let text = vec!["+a"; 100].join("|") + "|" + &vec!["r:a | +a"; 100].join("|");
     let calls = block(&text);
     let (resolved, plan) = plan_of(&calls, 1);
-    assert!(plan.graph.edge_count() <= 3 * resolved.accesses.len());
+    assert!(plan.graph.edge_count() <= 3 * resolved.access_count());
 }
 
 type Calls = Vec<Vec<(Vec<u8>, Mode)>>;
@@ -124,12 +124,12 @@ proptest! {
     #[test]
     fn reads_resolve(calls in any_calls()) {
         let (resolved, plan) = plan_of(&calls, 1);
-        for (access, placement) in resolved.accesses.iter().zip(plan.placements()) {
+        for (access, placement) in resolved.accesses().zip(plan.placements()) {
             if access.mode == Mode::Add || placement.source == PARENT {
                 continue;
             }
             let source = placement.source as usize;
-            let key = match resolved.accesses.get(source) {
+            let key = match resolved.access(source) {
                 Some(writer) => {
                     prop_assert_eq!(writer.mode, Mode::Write);
                     prop_assert!(writer.call < access.call);

@@ -1,8 +1,9 @@
 //! The keys of calls as they are found: each once in a call, with the union of its modes, and with
 //! its slot in the store.
 
+use crate::bytes::Bytes;
 use crate::registry::ContractIndex;
-use crate::resolve::Access;
+use crate::resolve::{Access, Chunk};
 use crate::store::{MemoryStore, NO_SLOT};
 use hashbrown::HashTable;
 use tollway_host_api::Mode;
@@ -12,6 +13,7 @@ pub(super) struct KeyList<'s> {
     store: &'s MemoryStore,
     accesses: Vec<Access>,
     bytes: Vec<u8>,
+    bases: Vec<Option<Bytes>>,
     call: u32,
     /// The first access of the call.
     first: usize,
@@ -31,8 +33,8 @@ const FOUND_AT_ONCE: usize = 256;
 impl<'s> KeyList<'s> {
     pub(super) fn new(store: &'s MemoryStore) -> Self {
         let by_key = HashTable::new();
-        let (accesses, bytes) = (Vec::new(), Vec::new());
-        Self { store, accesses, bytes, call: 0, first: 0, by_key, found: 0 }
+        let (accesses, bytes, bases) = (Vec::new(), Vec::new(), Vec::new());
+        Self { store, accesses, bytes, bases, call: 0, first: 0, by_key, found: 0 }
     }
 
     /// Goes on to the next call.
@@ -107,12 +109,15 @@ impl<'s> KeyList<'s> {
         for access in &mut self.accesses[self.found..] {
             access.slot = self.store.find(access.hash, access.contract, access.key(&self.bytes));
         }
+        // What was just found is still at hand; later, each value would be a cache miss.
+        let found = &self.accesses[self.found..];
+        self.bases.extend(found.iter().map(|access| self.store.value(access.slot).cloned()));
         self.found = self.accesses.len();
     }
 
-    /// The accesses, and the bytes of their keys.
-    pub(super) fn finish(mut self) -> (Vec<Access>, Vec<u8>) {
+    /// Puts the accesses where they belong.
+    pub(super) fn finish(mut self, chunk: &mut Chunk) {
         self.find();
-        (self.accesses, self.bytes)
+        (chunk.accesses, chunk.key_bytes, chunk.bases) = (self.accesses, self.bytes, self.bases);
     }
 }

@@ -23,6 +23,7 @@ pub use evaluate::STEPS_PER_KEY;
 pub(crate) use program::{Program, compile};
 
 use crate::block::{Call, Gas};
+use crate::bytes::Bytes;
 use crate::engine::gas::refused_gas;
 use crate::limits::Limits;
 use crate::receipt::{Failure, Receipt};
@@ -65,18 +66,64 @@ pub(crate) enum Target {
     Refused(Box<Receipt>),
 }
 
-/// The access sets of a block.
+/// The access sets of a block, in chunks as threads made them.
+///
+/// Accesses are numbered through all chunks.
 #[derive(Debug, Default)]
 pub(crate) struct Resolved {
-    pub(crate) targets: Vec<Target>,
-    /// `accesses[starts[i]..starts[i + 1]]` are call i's.
-    pub(crate) starts: Vec<u32>,
-    pub(crate) accesses: Vec<Access>,
+    chunks: Vec<Chunk>,
+    /// Calls of each chunk but the last.
+    chunk_calls: usize,
+    call_count: usize,
+    /// By chunk, the number of its first access; then the number of all.
+    firsts: Vec<u32>,
+}
+
+/// The access sets of calls that follow each other.
+#[derive(Debug, Default)]
+pub(crate) struct Chunk {
+    targets: Vec<Target>,
+    /// `accesses[starts[i]..starts[i + 1]]` are those of the chunk's call i.
+    starts: Vec<u32>,
+    accesses: Vec<Access>,
     key_bytes: Vec<u8>,
+    /// By access, the key's value in the parent state.
+    bases: Vec<Option<Bytes>>,
+}
+
+/// The access set of a call.
+#[derive(Clone, Copy)]
+pub(crate) struct AccessSet<'r> {
+    chunk: &'r Chunk,
+    start: usize,
+    end: usize,
+    /// The number of its first access.
+    first: usize,
+}
+
+impl<'r> AccessSet<'r> {
+    /// The numbers of its accesses.
+    #[inline]
+    pub(crate) fn numbers(&self) -> std::ops::Range<usize> {
+        self.first..self.first + (self.end - self.start)
+    }
+
+    /// Its accesses, with their keys and the values of these in the parent state.
+    #[inline]
+    pub(crate) fn iter(
+        self,
+    ) -> impl ExactSizeIterator<Item = (&'r Access, &'r [u8], Option<&'r Bytes>)> {
+        let Self { chunk, start, end, .. } = self;
+        let bases = &chunk.bases[start..end];
+        chunk.accesses[start..end]
+            .iter()
+            .zip(bases)
+            .map(|(access, base)| (access, access.key(&chunk.key_bytes), base.as_ref()))
+    }
 }
 
 impl Access {
-    /// Its key, among the bytes of all keys.
+    /// Its key, among the bytes of its chunk's keys.
     #[inline]
     fn key<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
         let start = self.key_start as usize;
@@ -85,16 +132,72 @@ impl Access {
 }
 
 impl Resolved {
+    fn of_chunks(chunks: Vec<Chunk>, chunk_calls: usize) -> Self {
+        let mut firsts = vec![0];
+        let mut count = 0;
+        for chunk in &chunks {
+            count += chunk.accesses.len() as u32;
+            firsts.push(count);
+        }
+        let call_count = chunks.iter().map(|chunk| chunk.targets.len()).sum();
+        Self { chunks, chunk_calls: chunk_calls.max(1), call_count, firsts }
+    }
+
+    /// How many calls there are.
+    #[inline]
+    pub(crate) fn call_count(&self) -> usize {
+        self.call_count
+    }
+
+    /// Where a call goes.
+    #[inline]
+    pub(crate) fn target(&self, call: usize) -> &Target {
+        &self.chunks[call / self.chunk_calls].targets[call % self.chunk_calls]
+    }
+
+    /// Where all calls go, in block order.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.chunks.iter().flat_map(|chunk| &chunk.targets)
+    }
+
+    /// A call's access set.
+    #[inline]
+    pub(crate) fn access_set(&self, call: usize) -> AccessSet<'_> {
+        let (number, place) = (call / self.chunk_calls, call % self.chunk_calls);
+        let chunk = &self.chunks[number];
+        let (start, end) = (chunk.starts[place] as usize, chunk.starts[place + 1] as usize);
+        AccessSet { chunk, start, end, first: self.firsts[number] as usize + start }
+    }
+
+    /// How many accesses there are.
+    #[inline]
+    pub(crate) fn access_count(&self) -> usize {
+        self.firsts.last().map_or(0, |count| *count as usize)
+    }
+
+    /// An access, by its number.
+    pub(crate) fn access(&self, number: usize) -> Option<&Access> {
+        let chunk = self.firsts.partition_point(|first| *first as usize <= number) - 1;
+        let place = number - self.firsts[chunk] as usize;
+        self.chunks.get(chunk).map(|chunk| &chunk.accesses[place])
+    }
+
+    /// The value in the parent state of an access's key.
+    #[inline]
+    pub(crate) fn base(&self, number: usize) -> Option<&Bytes> {
+        let chunk = self.firsts.partition_point(|first| *first as usize <= number) - 1;
+        self.chunks[chunk].bases[number - self.firsts[chunk] as usize].as_ref()
+    }
+
+    /// All accesses in the order of their numbers.
+    pub(crate) fn accesses(&self) -> impl Iterator<Item = &Access> {
+        self.chunks.iter().flat_map(|chunk| &chunk.accesses)
+    }
+
     /// The key bytes of an access.
     #[inline]
     pub(crate) fn key(&self, access: &Access) -> &[u8] {
-        access.key(&self.key_bytes)
-    }
-
-    /// The range of a call's accesses.
-    #[inline]
-    pub(crate) fn range(&self, call: usize) -> std::ops::Range<usize> {
-        self.starts[call] as usize..self.starts[call + 1] as usize
+        access.key(&self.chunks[access.call as usize / self.chunk_calls].key_bytes)
     }
 }
 
@@ -108,13 +211,14 @@ pub struct BlockTooLarge {
     pub limit: usize,
 }
 
-/// Calls that one task resolves; the last step of a block is to join the tasks' lists.
+/// Fewer calls than this are not worth another thread.
 const CHUNK_CALLS_MIN: usize = 256;
 
 /// Resolves a block on the threads of the current rayon pool.
 ///
 /// # Errors
 /// [`BlockTooLarge`] if all access sets together exceed [`Limits::block_keys_max`].
+#[inline(never)] // A phase of its own, also for profilers: `cargo xtask instructions`.
 pub(crate) fn resolve(
     calls: &[Call],
     registry: &Registry,
@@ -126,46 +230,18 @@ pub(crate) fn resolve(
         let first = (number * chunk_size) as u32;
         resolve_chunk(first, calls, registry, store, limits)
     };
-    let mut chunks: Vec<Result<Resolved, BlockTooLarge>> = if calls.len() <= chunk_size {
-        vec![chunk((0, calls))]
+    let chunks = if calls.len() <= chunk_size {
+        vec![chunk((0, calls))?]
     } else {
-        calls.par_chunks(chunk_size).enumerate().map(chunk).collect()
+        let chunks = calls.par_chunks(chunk_size).enumerate().map(chunk);
+        chunks.collect::<Result<Vec<_>, _>>()?
     };
-    if chunks.len() == 1 {
-        return chunks.swap_remove(0);
-    }
-    join(chunks, limits)
-}
-
-fn join(
-    chunks: Vec<Result<Resolved, BlockTooLarge>>,
-    limits: &Limits,
-) -> Result<Resolved, BlockTooLarge> {
-    let chunks = chunks.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let declared = chunks.iter().map(|chunk| chunk.accesses.len()).sum();
-    let limit = limits.block_keys_max;
+    let (declared, limit) =
+        (chunks.iter().map(|chunk| chunk.accesses.len()).sum(), limits.block_keys_max);
     if declared > limit {
         return Err(BlockTooLarge { declared, limit });
     }
-    let bytes: usize = chunks.iter().map(|chunk| chunk.key_bytes.len()).sum();
-    let mut chunks = chunks.into_iter();
-    // The first one stays where it is.
-    let Some(mut all) = chunks.next() else {
-        return Ok(Resolved { starts: vec![0], ..Resolved::default() });
-    };
-    all.accesses.reserve_exact(declared - all.accesses.len());
-    all.key_bytes.reserve_exact(bytes - all.key_bytes.len());
-    for chunk in chunks {
-        let (access_base, byte_base) = (all.accesses.len() as u32, all.key_bytes.len() as u32);
-        all.targets.extend(chunk.targets);
-        all.starts.extend(chunk.starts[1..].iter().map(|start| start + access_base));
-        all.key_bytes.extend_from_slice(&chunk.key_bytes);
-        all.accesses.extend(chunk.accesses.into_iter().map(|mut access| {
-            access.key_start += byte_base;
-            access
-        }));
-    }
-    Ok(all)
+    Ok(Resolved::of_chunks(chunks, chunk_size))
 }
 
 fn resolve_chunk(
@@ -174,8 +250,8 @@ fn resolve_chunk(
     registry: &Registry,
     store: &MemoryStore,
     limits: &Limits,
-) -> Result<Resolved, BlockTooLarge> {
-    let mut out = Resolved { starts: vec![0], ..Resolved::default() };
+) -> Result<Chunk, BlockTooLarge> {
+    let mut out = Chunk { starts: vec![0], ..Chunk::default() };
     out.targets.reserve(calls.len());
     out.starts.reserve(calls.len());
     let mut resolver = Resolver {
@@ -197,7 +273,7 @@ fn resolve_chunk(
             return Err(BlockTooLarge { declared, limit });
         }
     }
-    (out.accesses, out.key_bytes) = resolver.keys.finish();
+    resolver.keys.finish(&mut out);
     Ok(out)
 }
 
@@ -306,23 +382,18 @@ pub(crate) fn unknown_method(contract: Address, method: &str) -> Failure {
 impl Resolved {
     /// Access sets as they stand, for tests of what comes after: for each call, keys and modes.
     pub(crate) fn of_keys(calls: &[Vec<(Vec<u8>, Mode)>], store: &MemoryStore) -> Self {
-        let mut resolved = Self { starts: vec![0], ..Self::default() };
+        let mut chunk = Chunk { starts: vec![0], ..Chunk::default() };
         let mut list = KeyList::new(store);
         for (call, keys) in calls.iter().enumerate() {
             list.start(call as u32);
             for (key, mode) in keys {
                 list.push(0, *mode, |bytes| bytes.extend_from_slice(key));
             }
-            resolved.starts.push(list.len() as u32);
-            resolved.targets.push(Target::Method {
-                contract: 0,
-                method: 0,
-                declared: true,
-                steps: 0,
-            });
+            chunk.starts.push(list.len() as u32);
+            chunk.targets.push(Target::Method { contract: 0, method: 0, declared: true, steps: 0 });
         }
-        (resolved.accesses, resolved.key_bytes) = list.finish();
-        resolved
+        list.finish(&mut chunk);
+        Self::of_chunks(vec![chunk], calls.len())
     }
 }
 

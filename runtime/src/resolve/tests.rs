@@ -276,8 +276,9 @@ impl Desks {
         .map(|(address, name)| (address.to_string(), name))
         .to_vec();
         let text = |call: usize| {
-            let accesses = &resolved.accesses[resolved.range(call)];
-            match &resolved.targets[call] {
+            let accesses: Vec<_> =
+                resolved.access_set(call).iter().map(|(access, ..)| access).collect();
+            match resolved.target(call) {
                 Target::Refused(receipt) => match &receipt.outcome {
                     Outcome::Failed(failure) => format!("refused: {failure}"),
                     outcome => panic!("{outcome:?}"),
@@ -391,8 +392,8 @@ fn many_keys_of_a_call_are_told_apart() {
     let rows: Vec<u8> = (0..50).collect();
     let columns: Vec<u8> = (0..40).chain(0..40).collect();
     let resolved = desks.resolve(&[desks.call(0, "grid", &(rows, columns))]).unwrap();
-    let keys: BTreeSet<_> = resolved.accesses.iter().map(|a| resolved.key(a).to_vec()).collect();
-    assert_eq!((resolved.accesses.len(), keys.len()), (2_000, 2_000));
+    let keys: BTreeSet<_> = resolved.accesses().map(|a| resolved.key(a).to_vec()).collect();
+    assert_eq!((resolved.access_count(), keys.len()), (2_000, 2_000));
 }
 
 #[test]
@@ -586,7 +587,7 @@ fn is_pure() {
 fn a_block_declares_so_many_keys_and_no_more() {
     let mut desks = Desks::new();
     let block = mixed_block(&desks);
-    let count = desks.resolve(&block).unwrap().accesses.len();
+    let count = desks.resolve(&block).unwrap().access_count();
     assert!(count > 1_000);
     for threads in [1, 4] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -605,7 +606,7 @@ fn a_long_name_is_cut_in_the_receipt() {
     let desks = Desks::new();
     let call = desks.call(0, &"ä".repeat(1_000_000), &());
     let resolved = desks.resolve(&[call]).unwrap();
-    let Target::Refused(receipt) = &resolved.targets[0] else {
+    let Target::Refused(receipt) = resolved.target(0) else {
         panic!("a method of that name was found");
     };
     match &receipt.outcome {

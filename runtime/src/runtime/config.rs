@@ -4,6 +4,7 @@ use crate::engine::config::Compiler;
 use crate::engine::instance::Reset;
 use crate::engine::pages;
 use crate::limits::Limits;
+use std::path::PathBuf;
 
 /// What happens to a call that touches a key outside its access set. Part of a chain's rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +35,14 @@ pub struct Config {
     /// Set it if the process has a `SIGSEGV` handler that does not pass faults on. Changes no
     /// result, and costs 25 ns for every 4 KiB of a contract's memory and call.
     pub reset_whole: bool,
+    /// Where native code is kept for the next start. Default `None`: every upload compiles. Changes
+    /// no result. The directory is made if it is missing; on Unix it must be writable by this
+    /// account alone, because whoever writes it runs code in this process. See
+    /// [`engine::artifact`](crate::engine::artifact).
+    pub artifact_dir: Option<PathBuf>,
+    /// Bytes of the files in `artifact_dir` together; the oldest make room. Default 0:
+    /// [`ARTIFACT_BYTES_MAX`](crate::engine::artifact::ARTIFACT_BYTES_MAX), 1 GiB.
+    pub artifact_bytes_max: u64,
 }
 
 impl Config {

@@ -3,6 +3,7 @@
 
 use crate::block::Height;
 use crate::bytes::Bytes;
+use crate::engine::artifact::DirectoryError;
 use crate::engine::code::CodeHash;
 use crate::receipt::{Outcome, Receipt};
 use crate::resolve::BlockTooLarge;
@@ -38,6 +39,9 @@ pub enum RuntimeError {
         /// The most that it may be.
         most: u64,
     },
+    /// [`Config::artifact_dir`](crate::Config::artifact_dir) cannot be used, or is not safe.
+    #[error(transparent)]
+    Artifacts(#[from] DirectoryError),
 }
 
 /// Why a block could not be executed. A call that traps, reverts or runs out of gas is not an

@@ -11,6 +11,7 @@ pub use error::{ExecuteError, InstantiateError, RuntimeError};
 pub use run::{BlockOutcome, BlockStats};
 
 use crate::block::{Gas, Height};
+use crate::engine::artifact::{ARTIFACT_BYTES_MAX, ArtifactCache, ArtifactStats};
 use crate::engine::code::{Code, CodeHash};
 use crate::engine::config as engine_settings;
 use crate::engine::gas::refused_gas;
@@ -38,6 +39,7 @@ pub struct Runtime {
     config: Config,
     engine: Engine,
     linker: Linker<HostState>,
+    artifacts: Option<ArtifactCache>,
     codes: BTreeMap<CodeHash, Arc<Code>>,
     registry: Arc<Registry>,
     /// Stands in for the registry in contexts that run nothing, so that the real one has one owner
@@ -66,7 +68,8 @@ impl Runtime {
     /// Starts a runtime with an empty state at height 0.
     ///
     /// # Errors
-    /// [`RuntimeError`] if the engine or the threads can't be had, or a limit can't be kept.
+    /// [`RuntimeError`] if the engine, the threads or the artifacts' directory can't be had, or a
+    /// limit can't be kept.
     ///
     /// # Examples
     /// ```
@@ -89,6 +92,18 @@ impl Runtime {
         let engine = Engine::new(&engine_config).map_err(engine_error)?;
         let mut linker = Linker::new(&engine);
         link::<HostState>(&mut linker).map_err(engine_error)?;
+        if config.artifact_bytes_max == 0 {
+            config.artifact_bytes_max = ARTIFACT_BYTES_MAX;
+        }
+        let artifacts = match &config.artifact_dir {
+            Some(directory) => Some(ArtifactCache::open(
+                directory,
+                config.artifact_bytes_max,
+                &engine,
+                config.compiler,
+            )?),
+            None => None,
+        };
         if config.threads == 0 {
             config.threads = std::thread::available_parallelism().map_or(1, usize::from);
         }
@@ -112,6 +127,7 @@ impl Runtime {
         Ok(Self {
             store: Arc::new(MemoryStore::new(config.limits.history_max)),
             registry: Arc::default(),
+            artifacts,
             codes: BTreeMap::new(),
             config,
             engine,
@@ -129,9 +145,15 @@ impl Runtime {
         self.store.head()
     }
 
-    /// How this runtime is set up; `threads` is the real number.
+    /// How this runtime is set up; `threads` and `artifact_bytes_max` are the real numbers.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// What the artifact cache did so far, if there is one: hits, files refused, trouble with the
+    /// disk, which never fails an upload.
+    pub fn artifact_stats(&self) -> Option<&ArtifactStats> {
+        self.artifacts.as_ref().map(ArtifactCache::stats)
     }
 
     /// All contracts.
@@ -172,6 +194,7 @@ impl Runtime {
     /// # Errors
     /// [`StoreError::ForeignBatch`] if the batch was made from another state than the head's; the
     /// state is as before.
+    #[inline(never)] // A phase of its own, also for profilers: `cargo xtask instructions`.
     pub fn commit(&mut self, batch: WriteBatch) -> Result<Height, StoreError> {
         let store = Arc::get_mut(&mut self.store)
             // Contexts give their share back before `execute` and `query` return.

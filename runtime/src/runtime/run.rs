@@ -89,6 +89,7 @@ impl Runtime {
         })
     }
 
+    #[inline(never)] // All phases but the commit, for profilers: `cargo xtask instructions`.
     fn execute_in_pool(&self, block: &Block, clock: Instant) -> Result<BlockOutcome, ExecuteError> {
         let now = || clock.elapsed().as_nanos() as u64;
         let mut times = Timings::default();
@@ -139,6 +140,7 @@ impl Runtime {
     }
 
     /// Receipts, batch, and the calls that ran again.
+    #[inline(never)] // A phase of its own, also for profilers: `cargo xtask instructions`.
     fn settle(
         &self,
         block: &Block,
@@ -148,11 +150,10 @@ impl Runtime {
     ) -> Result<Settled, &'static str> {
         let (height, version) = (block.height, self.store.version());
         if !repair::is_needed(resolved, lanes)
-            && let Ok(batch) = batch_of_lanes(plan, lanes, height, version)
+            && let Ok(batch) = batch_of_lanes(resolved, plan, lanes, height, version)
         {
             let receipts = resolved
-                .targets
-                .iter()
+                .targets()
                 .enumerate()
                 .map(|(call, target)| match (lanes.results.take(call), target) {
                     (Some(LaneResult::Done(receipt)), _) => Ok(receipt),

@@ -35,7 +35,7 @@ impl<'p> Costs<'p> {
         call_costs: &[u64],
         is_declared: &[bool],
     ) -> Self {
-        let calls = resolved.targets.len();
+        let calls = resolved.call_count();
         let nodes = plan.graph.node_count();
         let mut cost = vec![0; nodes];
         let mut serial = (0, 0);
