@@ -36,12 +36,6 @@ impl Bytes {
     pub(crate) fn from_amount(amount: u128) -> Self {
         Self::new(&amount.to_le_bytes())
     }
-
-    /// The amount that these bytes are, if they are sixteen.
-    #[inline]
-    pub(crate) fn to_amount(&self) -> Option<u128> {
-        Some(u128::from_le_bytes(self.as_ref().try_into().ok()?))
-    }
 }
 
 impl AsRef<[u8]> for Bytes {

@@ -16,8 +16,6 @@
 //! 3. Premises outlive what they were made for: an answer may have steered a call that reverts, or
 //!    an inner call whose debit was undone.
 
-use crate::bytes::Bytes;
-
 /// The sum of credits and debits: from −(2¹²⁸ − 1) to 2¹²⁸ − 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Net {
@@ -63,7 +61,7 @@ impl Net {
 
     /// The counter's value after this; `None` if it leaves the range, or is no counter.
     #[inline]
-    pub(crate) fn apply(self, value: Option<&Bytes>) -> Option<u128> {
+    pub(crate) fn apply(self, value: Option<&[u8]>) -> Option<u128> {
         let value = counter(value)?;
         if self.is_debit { value.checked_sub(self.size) } else { value.checked_add(self.size) }
     }
@@ -71,8 +69,11 @@ impl Net {
 
 /// The amount that a counter holds, which is 0 where nothing was set; `None` if it is no counter.
 #[inline]
-pub(crate) fn counter(value: Option<&Bytes>) -> Option<u128> {
-    value.map_or(Some(0), Bytes::to_amount)
+pub(crate) fn counter(value: Option<&[u8]>) -> Option<u128> {
+    match value {
+        Some(bytes) => Some(u128::from_le_bytes(bytes.try_into().ok()?)),
+        None => Some(0),
+    }
 }
 
 /// What must hold of a counter before a call, for the answers that the call got to be true.
@@ -137,7 +138,7 @@ impl Delta {
     /// Whether the call's answers are true where the counter holds `value` before it. `told` is
     /// what the call was told, if it was told anything: the parent state's value.
     #[inline]
-    pub(crate) fn holds_for(&self, value: Option<&Bytes>, told: Option<&Bytes>) -> bool {
+    pub(crate) fn holds_for(&self, value: Option<&[u8]>, told: Option<&[u8]>) -> bool {
         if self.flags & IS_EXACT != 0 {
             return value == told;
         }
@@ -217,7 +218,7 @@ mod tests {
         #[test]
         fn premise_is_exact(steps in steps(), value in amount()) {
             if let Some((answers, net, premise)) = blind(&steps) {
-                let bytes = Bytes::from_amount(value);
+                let bytes = value.to_le_bytes();
                 let delta = Delta::new(Some(net), premise);
                 prop_assert_eq!(delta.net(), Some(net));
                 let holds = delta.holds_for(Some(&bytes), None);
@@ -231,7 +232,7 @@ mod tests {
 
     #[test]
     fn what_is_no_counter_holds_no_premise() {
-        let spoiled = Bytes::new(&[1, 2, 3]);
+        let spoiled = [1, 2, 3];
         let mut premise = Premise::default();
         let none = Delta::new(None, premise);
         assert!(none.holds_for(Some(&spoiled), None));
@@ -246,7 +247,7 @@ mod tests {
         let mut premise = Premise::default();
         premise.exactly();
         let delta = Delta::new(None, premise);
-        let (three, four) = (Bytes::from_amount(3), Bytes::from_amount(4));
+        let (three, four) = (3u128.to_le_bytes(), 4u128.to_le_bytes());
         assert!(delta.holds_for(Some(&three), Some(&three)));
         assert!(!delta.holds_for(Some(&four), Some(&three)));
         assert!(delta.holds_for(None, None));

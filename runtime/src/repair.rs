@@ -124,8 +124,8 @@ impl Walk<'_> {
             if access.mode == Mode::Add {
                 return match self.lanes.cells.get(at) {
                     Some(Cell::Delta(delta)) => {
-                        let told = self.plan.base(key);
-                        !delta.holds_for(overlay.planned(key), told)
+                        let told = self.plan.base(key).map(Bytes::as_ref);
+                        !delta.holds_for(overlay.planned(key).map(Bytes::as_ref), told)
                     }
                     _ => false,
                 };
@@ -184,7 +184,7 @@ impl Walk<'_> {
         };
         ctx.clear();
         for (_, access, key) in self.accesses(index) {
-            let input = Input::Known(overlay.planned(key).cloned());
+            let input = Input::Known(overlay.planned(key).map(Bytes::as_ref));
             ctx.declare(access.contract, self.resolved.key(access), access.mode, input);
         }
         let mut parked = None;
@@ -205,7 +205,7 @@ impl Walk<'_> {
         };
         let receipt = match (end, overlay) {
             (RunEnd::Done(receipt), Some(mut overlay)) => {
-                let receipt = self.apply(index, receipt, &mut ctx, &mut overlay);
+                let receipt = self.apply(index, receipt, &ctx, &mut overlay);
                 return (ctx, Some(overlay), Ok(receipt));
             }
             (RunEnd::Bug(bug), overlay) => (overlay, Err(bug)),
@@ -219,7 +219,7 @@ impl Walk<'_> {
         &mut self,
         index: usize,
         receipt: Receipt,
-        ctx: &mut CallContext,
+        ctx: &CallContext,
         overlay: &mut Overlay,
     ) -> Receipt {
         let keys: Vec<u32> = self.accesses(index).map(|(_, _, key)| key).collect();
@@ -227,7 +227,7 @@ impl Walk<'_> {
         for (key, mode) in keys.iter().zip(modes) {
             self.suspect[*key as usize] |= mode != Mode::Read;
         }
-        let declared = ctx.changes();
+        let declared = ctx.declared();
         let fits = declared.iter().zip(&keys).all(|(touched, key)| match touched.change {
             Change::Added(net) => fits(net, overlay, *key),
             _ => true,
@@ -235,17 +235,19 @@ impl Walk<'_> {
         if !fits {
             return add_failed(receipt, self.block.calls[index].contract);
         }
-        for (touched, key) in declared.iter_mut().zip(&keys) {
-            match std::mem::replace(&mut touched.change, Change::None) {
+        let bytes = |span: Option<call::Span>| span.map(|span| Bytes::new(ctx.bytes(span)));
+        for (touched, key) in declared.iter().zip(&keys) {
+            match touched.change {
                 Change::None => continue,
-                Change::Written(value) => overlay.set_planned(*key, value),
+                Change::Written(value) => overlay.set_planned(*key, bytes(value)),
                 Change::Added(net) => add_up(net, overlay, *key),
             }
             self.suspect[*key as usize] = true;
         }
-        for (touched, key) in ctx.undeclared() {
-            if let Change::Written(value) = std::mem::replace(&mut touched.change, Change::None) {
-                self.write_undeclared(touched.contract, key, value, overlay);
+        for touched in ctx.undeclared() {
+            if let Change::Written(value) = touched.change {
+                let (contract, key) = (touched.contract, ctx.bytes(touched.key));
+                self.write_undeclared(contract, key, bytes(value), overlay);
             }
         }
         receipt
@@ -265,11 +267,11 @@ impl Walk<'_> {
 }
 
 fn fits(net: Net, overlay: &Overlay, key: u32) -> bool {
-    net.apply(overlay.planned(key)).is_some()
+    net.apply(overlay.planned(key).map(Bytes::as_ref)).is_some()
 }
 
 fn add_up(net: Net, overlay: &mut Overlay, key: u32) {
-    let sum = net.apply(overlay.planned(key)).map(Bytes::from_amount);
+    let sum = net.apply(overlay.planned(key).map(Bytes::as_ref)).map(Bytes::from_amount);
     overlay.set_planned(key, sum);
 }
 

@@ -34,7 +34,6 @@
 //!    back for itself.
 
 use crate::block::{Call, Gas, Height};
-use crate::bytes::Bytes;
 use crate::delta::{Net, Premise, counter};
 use crate::engine::gas::{MISS_GAS, intrinsic_gas};
 use crate::execute::overlay::Overlay;
@@ -62,13 +61,27 @@ pub(crate) enum Outside {
     Fail,
 }
 
+/// A range of the bytes that a call holds; see [`CallContext::bytes`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    start: u32,
+    length: u32,
+}
+
+impl Span {
+    #[inline]
+    fn of(self, bytes: &[u8]) -> &[u8] {
+        &bytes[self.start as usize..][..self.length as usize]
+    }
+}
+
 /// What a call has done to a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// Nothing, or only read it.
     None,
     /// Written, or removed if `None`.
-    Written(Option<Bytes>),
+    Written(Option<Span>),
     /// Added to and taken from, without reading.
     Added(Net),
 }
@@ -77,15 +90,13 @@ pub(crate) enum Change {
 #[derive(Debug)]
 pub(crate) struct Touched {
     pub(crate) contract: ContractIndex,
-    /// Where its bytes lie; see [`CallContext::key`].
-    key_start: u32,
-    key_len: u8,
+    pub(crate) key: Span,
     /// What the call may do with it.
     pub(crate) mode: Mode,
     /// What its access set says that it may.
     pub(crate) declared: Mode,
     /// The value before the call.
-    pub(crate) input: Option<Bytes>,
+    pub(crate) input: Option<Span>,
     /// Whether `input` is known. It need not be for keys of mode `add`, whose value the call can't
     /// see either way.
     pub(crate) is_known: bool,
@@ -95,8 +106,9 @@ pub(crate) struct Touched {
 }
 
 /// A key's value before a call, as far as it is known.
-pub(crate) enum Input {
-    Known(Option<Bytes>),
+#[derive(Clone, Copy)]
+pub(crate) enum Input<'a> {
+    Known(Option<&'a [u8]>),
     Unknown,
 }
 
@@ -195,8 +207,8 @@ pub(crate) struct CallContext {
     /// Keys of the access set, in its order, then those touched outside it.
     touched: Vec<Touched>,
     declared: usize,
-    /// The bytes of their keys.
-    key_bytes: Vec<u8>,
+    /// Keys and values of the call, one after another.
+    bytes: Vec<u8>,
     /// Finds keys where there are many of them. The first so many are in it.
     index: HashTable<u32>,
     hasher: RandomState,
@@ -230,7 +242,7 @@ impl CallContext {
             outside: Outside::GiveUp,
             touched: Vec::new(),
             declared: 0,
-            key_bytes: Vec::new(),
+            bytes: Vec::new(),
             index: HashTable::new(),
             hasher: RandomState::default(),
             hint: 0,
@@ -249,7 +261,7 @@ impl CallContext {
     /// Forgets the last call's keys.
     pub(crate) fn clear(&mut self) {
         self.touched.clear();
-        self.key_bytes.clear();
+        self.bytes.clear();
         self.index.clear();
         self.declared = 0;
     }
@@ -262,31 +274,22 @@ impl CallContext {
         contract: ContractIndex,
         key: &[u8],
         mode: Mode,
-        input: Input,
+        input: Input<'_>,
     ) {
-        let (is_known, input) = match input {
-            Input::Known(value) => (true, value),
-            Input::Unknown => (false, None),
-        };
-        self.push(contract, key, mode, is_known, input);
+        self.push(contract, key, mode, input);
         self.declared += 1;
     }
 
     #[inline]
-    fn push(
-        &mut self,
-        contract: ContractIndex,
-        key: &[u8],
-        mode: Mode,
-        is_known: bool,
-        input: Option<Bytes>,
-    ) {
-        let (key_start, key_len) = (self.key_bytes.len() as u32, key.len() as u8);
-        self.key_bytes.extend_from_slice(key);
+    fn push(&mut self, contract: ContractIndex, key: &[u8], mode: Mode, input: Input<'_>) {
+        let key = self.keep(key);
+        let (is_known, input) = match input {
+            Input::Known(value) => (true, value.map(|value| self.keep(value))),
+            Input::Unknown => (false, None),
+        };
         self.touched.push(Touched {
             contract,
-            key_start,
-            key_len,
+            key,
             mode,
             declared: mode,
             input,
@@ -294,6 +297,20 @@ impl CallContext {
             change: Change::None,
             premise: Premise::default(),
         });
+    }
+
+    /// Copies bytes to where the call's bytes are.
+    #[inline]
+    fn keep(&mut self, bytes: &[u8]) -> Span {
+        let span = Span { start: self.bytes.len() as u32, length: bytes.len() as u32 };
+        self.bytes.extend_from_slice(bytes);
+        span
+    }
+
+    /// The bytes of a span of this call.
+    #[inline]
+    pub(crate) fn bytes(&self, span: Span) -> &[u8] {
+        span.of(&self.bytes)
     }
 
     /// The keys of the access set.
@@ -305,22 +322,12 @@ impl CallContext {
     /// The bytes of a touched key.
     #[inline]
     pub(crate) fn key(&self, touched: &Touched) -> &[u8] {
-        key_in(&self.key_bytes, touched)
+        self.bytes(touched.key)
     }
 
-    /// The keys touched outside the access set, and their bytes.
-    pub(crate) fn undeclared(&mut self) -> impl Iterator<Item = (&mut Touched, &[u8])> {
-        let bytes = &self.key_bytes;
-        self.touched[self.declared..].iter_mut().map(|touched| {
-            let key = key_in(bytes, touched);
-            (touched, key)
-        })
-    }
-
-    /// The keys of the access set, with what was done to them.
-    #[inline]
-    pub(crate) fn changes(&mut self) -> &mut [Touched] {
-        &mut self.touched[..self.declared]
+    /// The keys touched outside the access set.
+    pub(crate) fn undeclared(&self) -> &[Touched] {
+        &self.touched[self.declared..]
     }
 
     /// Finds a key that the running contract touches. On a miss, the key is added or opened and
@@ -344,9 +351,9 @@ impl CallContext {
 
     #[inline]
     fn find(&mut self, contract: ContractIndex, key: &[u8]) -> Option<usize> {
-        let bytes = &self.key_bytes;
+        let bytes = &self.bytes;
         let is_it =
-            |touched: &Touched| touched.contract == contract && key_in(bytes, touched) == key;
+            |touched: &Touched| touched.contract == contract && touched.key.of(bytes) == key;
         if self.touched.get(self.hint).is_some_and(is_it) {
             return Some(self.hint);
         }
@@ -356,7 +363,7 @@ impl CallContext {
         let (touched, hasher) = (&self.touched, &self.hasher);
         let hash_of = |at: &u32| {
             let touched = &touched[*at as usize];
-            hasher.hash_one((touched.contract, key_in(bytes, touched)))
+            hasher.hash_one((touched.contract, touched.key.of(bytes)))
         };
         for at in self.index.len() as u32..touched.len() as u32 {
             self.index.insert_unique(hash_of(&at), at, hash_of);
@@ -378,11 +385,13 @@ impl CallContext {
             Outside::Read(reader) => (reader, MISS_GAS),
             Outside::Free(reader) => (reader, 0),
         };
+        let value = reader.read(contract, key);
         let index = match found {
             Some(index) => {
+                let input = value.map(|value| self.keep(&value));
                 let touched = &mut self.touched[index];
                 touched.mode = Mode::Write;
-                touched.input = reader.read(contract, key);
+                touched.input = input;
                 touched.is_known = true;
                 index
             }
@@ -390,10 +399,8 @@ impl CallContext {
                 if self.touched.len() - self.declared >= self.limits.access_keys_max {
                     return Err(Exit::Trap);
                 }
-                let index = self.touched.len();
-                let value = reader.read(contract, key);
-                self.push(contract, key, Mode::Write, true, value);
-                index
+                self.push(contract, key, Mode::Write, Input::Known(value.as_deref()));
+                self.touched.len() - 1
             }
         };
         self.hint = index + 1;
@@ -402,23 +409,49 @@ impl CallContext {
     }
 
     /// The value of a touched key as the call sees it now.
-    pub(crate) fn value(&mut self, index: usize) -> Result<Option<&Bytes>, Exit> {
+    pub(crate) fn value(&mut self, index: usize) -> Result<Option<&[u8]>, Exit> {
         if let Change::Added(net) = self.touched[index].change {
-            let touched = &self.touched[index];
-            let sum = net.apply(touched.input.as_ref()).ok_or(Exit::AddOverflow)?;
-            self.change(index, Change::Written(Some(Bytes::from_amount(sum))));
+            let sum = net.apply(self.input(index)).ok_or(Exit::AddOverflow)?;
+            self.write_amount(index, sum);
         }
         let touched = &self.touched[index];
-        Ok(match &touched.change {
-            Change::None => touched.input.as_ref(),
-            Change::Written(value) => value.as_ref(),
+        let value = match touched.change {
+            Change::None => touched.input,
+            Change::Written(value) => value,
             Change::Added(_) => return Err(Exit::Abort(Abort::Bug("sum was not written"))),
-        })
+        };
+        Ok(value.map(|value| self.bytes(value)))
     }
 
-    /// Changes a touched key.
+    /// A touched key's value before the call, if it is known.
+    fn input(&self, index: usize) -> Option<&[u8]> {
+        self.touched[index].input.map(|input| self.bytes(input))
+    }
+
+    /// Writes a touched key, or removes it.
     #[inline]
-    pub(crate) fn change(&mut self, index: usize, change: Change) {
+    pub(crate) fn write(&mut self, index: usize, value: Option<&[u8]>) {
+        let value = value.map(|value| match self.touched[index].change {
+            // Written before, and nothing will undo that: the bytes are used again, so that a
+            // contract that writes a key over and over does not make the call larger.
+            Change::Written(Some(span))
+                if self.frames.len() <= 1 && span.length as usize >= value.len() =>
+            {
+                let span = Span { length: value.len() as u32, ..span };
+                self.bytes[span.start as usize..][..value.len()].copy_from_slice(value);
+                span
+            }
+            _ => self.keep(value),
+        });
+        self.change(index, Change::Written(value));
+    }
+
+    fn write_amount(&mut self, index: usize, amount: u128) {
+        self.write(index, Some(&amount.to_le_bytes()));
+    }
+
+    #[inline]
+    fn change(&mut self, index: usize, change: Change) {
         let before = std::mem::replace(&mut self.touched[index].change, change);
         if self.frames.len() > 1 {
             self.journal.push((index, before));
@@ -427,51 +460,49 @@ impl CallContext {
 
     /// Adds an amount to a touched key.
     pub(crate) fn add(&mut self, index: usize, amount: u128) -> Result<(), Exit> {
-        let touched = &self.touched[index];
-        let change = match &touched.change {
-            Change::None => Change::Added(Net::default().plus(amount).ok_or(Exit::AddOverflow)?),
-            Change::Added(net) => Change::Added(net.plus(amount).ok_or(Exit::AddOverflow)?),
+        let net = match self.touched[index].change {
+            Change::None => Net::default(),
+            Change::Added(net) => net,
             Change::Written(value) => {
-                let value = counter(value.as_ref()).ok_or(Exit::AddOverflow)?;
-                let sum = value.checked_add(amount).ok_or(Exit::AddOverflow)?;
-                Change::Written(Some(Bytes::from_amount(sum)))
+                let value = counter(value.map(|value| self.bytes(value)));
+                let sum = value.and_then(|value| value.checked_add(amount));
+                self.write_amount(index, sum.ok_or(Exit::AddOverflow)?);
+                return Ok(());
             }
         };
-        self.change(index, change);
+        self.change(index, Change::Added(net.plus(amount).ok_or(Exit::AddOverflow)?));
         Ok(())
     }
 
     /// Takes an amount from a touched key, and says whether it held as much: for sure if its value
     /// is known, and under a premise if not.
     pub(crate) fn sub(&mut self, index: usize, amount: u128) -> Result<bool, Exit> {
-        let touched = &mut self.touched[index];
-        let net = match &touched.change {
+        let net = match self.touched[index].change {
             Change::None => Net::default(),
-            Change::Added(net) => *net,
+            Change::Added(net) => net,
             Change::Written(value) => {
-                let value = counter(value.as_ref()).ok_or(Exit::AddOverflow)?;
-                let rest = value.checked_sub(amount).map(Bytes::from_amount);
-                let is_done = rest.is_some();
-                if is_done {
-                    self.change(index, Change::Written(rest));
+                let value = counter(value.map(|value| self.bytes(value)));
+                let rest = value.ok_or(Exit::AddOverflow)?.checked_sub(amount);
+                if let Some(rest) = rest {
+                    self.write_amount(index, rest);
                 }
-                return Ok(is_done);
+                return Ok(rest.is_some());
             }
         };
-        // Something was taken before, so the premise says already that this is a counter; and none
-        // can hold more than all.
         let least = net.least_for(amount);
-        let (Some(least), Some(net)) = (least, net.minus(amount)) else {
-            return Ok(false);
-        };
-        if touched.is_known {
-            let value = counter(touched.input.as_ref()).ok_or(Exit::AddOverflow)?;
-            if value < least {
-                touched.premise.exactly();
+        if self.touched[index].is_known {
+            let value = counter(self.input(index)).ok_or(Exit::AddOverflow)?;
+            if least.is_some_and(|least| value < least) {
+                self.touched[index].premise.exactly();
                 return Ok(false);
             }
         }
-        touched.premise.at_least(least);
+        // No counter can hold more than all: that is the answer whatever this one holds, if it is
+        // a counter.
+        self.touched[index].premise.at_least(least.unwrap_or(0));
+        let Some(net) = net.minus(amount).filter(|_| least.is_some()) else {
+            return Ok(false);
+        };
         self.change(index, Change::Added(net));
         Ok(true)
     }
@@ -520,25 +551,19 @@ impl CallContext {
 
     /// Adds up what was added to keys whose value is known here.
     fn settle(&mut self) -> Result<(), SumOutOfRange> {
-        for touched in &mut self.touched {
+        for index in 0..self.touched.len() {
             // The value of a key that is only added to is not known here: repair and commit check
             // its sum at this call's place in block order.
-            if touched.mode == Mode::Add {
+            if self.touched[index].mode == Mode::Add {
                 continue;
             }
-            if let Change::Added(net) = touched.change {
-                let sum = net.apply(touched.input.as_ref()).ok_or(SumOutOfRange)?;
-                touched.change = Change::Written(Some(Bytes::from_amount(sum)));
+            if let Change::Added(net) = self.touched[index].change {
+                let sum = net.apply(self.input(index)).ok_or(SumOutOfRange)?;
+                self.write_amount(index, sum);
             }
         }
         Ok(())
     }
-}
-
-#[inline]
-fn key_in<'b>(bytes: &'b [u8], touched: &Touched) -> &'b [u8] {
-    let start = touched.key_start as usize;
-    &bytes[start..start + usize::from(touched.key_len)]
 }
 
 /// A sum left the range of a counter, or the key holds no counter.

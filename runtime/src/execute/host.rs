@@ -8,7 +8,7 @@ use crate::bytes::Bytes;
 use crate::engine::gas::{GROWN_GAS, PAGE_GAS};
 use crate::engine::instance::LiveInstance;
 use crate::engine::link::{HostFunctions, host_gas};
-use crate::execute::call::{Abort, CallContext, Change, Exit, Frame, FrameEnd, leave_frame};
+use crate::execute::call::{Abort, CallContext, Exit, Frame, FrameEnd, leave_frame};
 use crate::execute::window;
 use crate::receipt::{Failure, Outcome};
 use crate::registry::{Contract, ContractIndex};
@@ -424,7 +424,7 @@ impl HostFunctions for HostState {
             // The value may lie where a slot is taken from.
             let value = Bytes::new(value);
             let index = host.touch(&key, Mode::Write)?;
-            host.ctx.change(index, Change::Written(Some(value)));
+            host.ctx.write(index, Some(&value));
             Ok(())
         })
     }
@@ -434,7 +434,7 @@ impl HostFunctions for HostState {
             host.charge_for(host_gas::remove, key_len.into())?;
             let key = host.key(key, key_len)?;
             let index = host.touch(&key, Mode::Write)?;
-            host.ctx.change(index, Change::Written(None));
+            host.ctx.write(index, None);
             Ok(())
         })
     }

@@ -302,13 +302,15 @@ impl Lanes<'_> {
             let placement = self.plan.placement(cell);
             let input = match access.mode {
                 Mode::Add => input_of_add(base, &placement),
-                Mode::Read | Mode::Write => Input::Known(self.input(base, &placement)),
+                Mode::Read | Mode::Write => {
+                    Input::Known(self.input(base, &placement).map(Bytes::as_ref))
+                }
             };
             ctx.declare(access.contract, key, access.mode, input);
         }
         let request = &self.block.calls[index];
         let task = Task::new(request, call, contract, method, steps);
-        let (mut ctx, end) = call::run(ctx, task);
+        let (ctx, end) = call::run(ctx, task);
         let result = match end {
             RunEnd::Done(receipt) => LaneResult::Done(receipt),
             RunEnd::Missed => LaneResult::Missed,
@@ -318,21 +320,17 @@ impl Lanes<'_> {
             }
         };
         let counts = matches!(result, LaneResult::Done(_));
-        for (cell, touched) in set.numbers().zip(ctx.changes()) {
-            let change = if counts {
-                std::mem::replace(&mut touched.change, Change::None)
-            } else {
-                Change::None
-            };
-            let version = match (touched.mode, change) {
+        for (cell, touched) in set.numbers().zip(ctx.declared()) {
+            let bytes = |span: Option<call::Span>| span.map(|span| Bytes::new(ctx.bytes(span)));
+            let version = match (touched.mode, touched.change) {
                 (Mode::Read, _) => continue,
                 (Mode::Add, _) if !counts => Cell::Delta(Delta::default()),
                 (Mode::Add, Change::Added(net)) => {
                     Cell::Delta(Delta::new(Some(net), touched.premise))
                 }
                 (Mode::Add, _) => Cell::Delta(Delta::new(None, touched.premise)),
-                (Mode::Write, Change::Written(value)) => Cell::Value(value),
-                (Mode::Write, _) => Cell::Value(touched.input.take()),
+                (Mode::Write, Change::Written(value)) if counts => Cell::Value(bytes(value)),
+                (Mode::Write, _) => Cell::Value(bytes(touched.input)),
             };
             // SAFETY: the cell is the call's own, and a call runs once.
             unsafe { self.cells.set(cell, version) };
@@ -343,10 +341,10 @@ impl Lanes<'_> {
     }
 
     /// The value that an access reads.
-    fn input(&self, base: Option<&Bytes>, placement: &Placement) -> Option<Bytes> {
+    fn input<'b>(&'b self, base: Option<&'b Bytes>, placement: &Placement) -> Option<&'b Bytes> {
         match placement.source {
-            PARENT => base.cloned(),
-            source => value_of(&self.cells, source).cloned(),
+            PARENT => base,
+            source => value_of(&self.cells, source),
         }
     }
 
@@ -366,11 +364,12 @@ impl Lanes<'_> {
 /// What a call may know of a counter that it adds to or takes from: if it is the first of the
 /// block, what the parent state holds. Then a debit from an account that is just empty needs no
 /// second run. What the call learns either way is the same.
-fn input_of_add(base: Option<&Bytes>, placement: &Placement) -> Input {
+fn input_of_add<'b>(base: Option<&'b Bytes>, placement: &Placement) -> Input<'b> {
+    let base = base.map(Bytes::as_ref);
     if !placement.is_first_change || counter(base).is_none() {
         return Input::Unknown;
     }
-    Input::Known(base.cloned())
+    Input::Known(base)
 }
 
 /// The value after these adds to a counter that was `prior` before them, and `told` in the parent
@@ -382,13 +381,14 @@ pub(crate) fn add_up(
     told: Option<&Bytes>,
     adds: &[u32],
 ) -> (Option<Bytes>, bool) {
+    let told = told.map(Bytes::as_ref);
     let (mut value, mut fits) = (prior.cloned(), true);
     for add in adds {
         let Some(Cell::Delta(delta)) = cells.get(*add as usize) else { continue };
-        if !delta.holds_for(value.as_ref(), told) {
+        if !delta.holds_for(value.as_deref(), told) {
             fits = false;
         } else if let Some(net) = delta.net() {
-            match net.apply(value.as_ref()) {
+            match net.apply(value.as_deref()) {
                 Some(total) => value = Some(Bytes::from_amount(total)),
                 None => fits = false,
             }

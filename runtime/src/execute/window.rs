@@ -11,7 +11,6 @@
 //! 1. Nothing in the window is trusted: which slots there are, and what they are for, is known here
 //!    (`tests/window.rs`).
 
-use crate::bytes::Bytes;
 use crate::engine::link::host_gas;
 use crate::execute::call::{CallContext, Change, Exit, Frame, Touched};
 use crate::receipt::Event;
@@ -81,7 +80,7 @@ pub(crate) fn choose(ctx: &CallContext, frame: &mut Frame) -> u64 {
         }
         let bytes = ctx.key(key);
         let Some(size) = contract.code.slot_size(bytes[0]) else { continue };
-        if shown(key, size).is_none() {
+        if shown(ctx, key, size).is_none() {
             continue;
         }
         let (key_size, value_size) = (padded(bytes.len() - 1), padded(size));
@@ -117,16 +116,17 @@ fn padded(size: usize) -> usize {
 /// What a slot shows of a key: nothing for adds, else its value now. `None` if there can't be a
 /// slot of this size.
 #[inline]
-fn shown(touched: &Touched, size: usize) -> Option<Shown<'_>> {
+fn shown<'c>(ctx: &'c CallContext, touched: &Touched, size: usize) -> Option<Shown<'c>> {
     if touched.declared == Mode::Add {
         return Some(Shown::Nothing);
     }
-    let value = match &touched.change {
-        Change::None => touched.input.as_ref(),
-        Change::Written(value) => value.as_ref(),
+    let input = || touched.input.map(|input| ctx.bytes(input));
+    let value = match touched.change {
+        Change::None => input(),
+        Change::Written(value) => value.map(|value| ctx.bytes(value)),
         Change::Added(net) => {
             return match size {
-                16 => net.apply(touched.input.as_ref()).map(|sum| Shown::Sum(sum.to_le_bytes())),
+                16 => net.apply(input()).map(|sum| Shown::Sum(sum.to_le_bytes())),
                 _ => None,
             };
         }
@@ -140,7 +140,7 @@ fn shown(touched: &Touched, size: usize) -> Option<Shown<'_>> {
 
 enum Shown<'a> {
     Nothing,
-    Value(&'a Bytes),
+    Value(&'a [u8]),
     Sum([u8; 16]),
 }
 
@@ -208,7 +208,7 @@ pub(crate) fn lay_out(memory: &mut [u8], ctx: &mut CallContext) {
         let touched = &ctx.declared()[slot.touched];
         let key = ctx.key(touched);
         let place = &mut window[usize::from(slot.value_at)..][..padded(slot.size.into())];
-        let state = shown(touched, slot.size.into()).map_or(0, |shown| shown.write(place));
+        let state = shown(ctx, touched, slot.size.into()).map_or(0, |shown| shown.write(place));
         let (first, rest) = (key[0], &key[1..]);
         let place = &mut window[usize::from(slot.key_at)..usize::from(slot.value_at)];
         let (bytes, padding) = place.split_at_mut(rest.len());
@@ -316,9 +316,10 @@ fn take_slot(memory: &mut [u8], ctx: &mut CallContext, fuel: &mut u64, index: us
     if is_present && size > ctx.limits.value_bytes_max {
         return Err(Exit::Trap);
     }
-    let value = is_present.then(|| Bytes::new(value));
+    let value = usize::from(slot.value_at)..usize::from(slot.value_at) + size;
     window[state_at(index)] = state & !SLOT_CHANGED;
-    ctx.change(touched, Change::Written(value));
+    let value = is_present.then_some(&window[value]);
+    ctx.write(touched, value);
     Ok(())
 }
 
@@ -363,7 +364,7 @@ pub(crate) fn refresh(memory: &mut [u8], ctx: &mut CallContext) {
             continue;
         }
         let size = usize::from(slot.size);
-        match shown(&ctx.declared()[slot.touched], size) {
+        match shown(ctx, &ctx.declared()[slot.touched], size) {
             Some(shown) => {
                 let place = &mut window[usize::from(slot.value_at)..][..padded(size)];
                 window[state_at(index)] = shown.write(place);

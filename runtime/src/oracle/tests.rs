@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::validate::samples::{abi_of, field, list, method, module, rich_module};
-use crate::resolve::{Target, resolve};
+use crate::resolve::{Resolved, Target, resolve};
 use crate::runtime::{Config, Instantiate};
 use crate::store::MemoryStore;
 use crate::store::digest::storage_key;
@@ -267,7 +267,9 @@ fn callee_wasm() -> Vec<u8> {
 fn resolved(runtime: &Runtime, call: &Call) -> Result<Vec<(Vec<u8>, Mode)>, String> {
     let (registry, store) = (runtime.registry(), MemoryStore::new(1));
     let limits = &runtime.config().limits;
-    let resolved = resolve(std::slice::from_ref(call), registry, &store, limits).expect("one call");
+    let resolved =
+        resolve(std::slice::from_ref(call), registry, &store, limits, Resolved::default())
+            .expect("one call");
     match resolved.target(0) {
         Target::Refused(receipt) => Err(format!("{:?}", receipt.outcome)),
         Target::Method { declared: false, .. } => Err("undeclared".into()),

@@ -31,9 +31,14 @@ const COMPARED_MAX: usize = 16;
 const FOUND_AT_ONCE: usize = 256;
 
 impl<'s> KeyList<'s> {
-    pub(super) fn new(store: &'s MemoryStore) -> Self {
+    /// No access sets yet; `memory` is a chunk that is not needed any more.
+    pub(super) fn new(store: &'s MemoryStore, memory: &mut Chunk) -> Self {
         let by_key = HashTable::new();
-        let (accesses, bytes, bases) = (Vec::new(), Vec::new(), Vec::new());
+        let Chunk { accesses, key_bytes, bases, .. } = std::mem::take(memory);
+        let (mut accesses, mut bytes, mut bases) = (accesses, key_bytes, bases);
+        accesses.clear();
+        bytes.clear();
+        bases.clear();
         Self { store, accesses, bytes, bases, call: 0, first: 0, by_key, found: 0 }
     }
 
@@ -106,13 +111,19 @@ impl<'s> KeyList<'s> {
     }
 
     fn find(&mut self) {
-        for access in &mut self.accesses[self.found..] {
-            access.slot = self.store.find(access.hash, access.contract, access.key(&self.bytes));
-        }
-        // What was just found is still at hand; later, each value would be a cache miss.
-        let found = &self.accesses[self.found..];
-        self.bases.extend(found.iter().map(|access| self.store.value(access.slot).cloned()));
-        self.found = self.accesses.len();
+        let Self { store, accesses, bytes, bases, found, .. } = self;
+        let new = &mut accesses[*found..];
+        let cells = std::cell::Cell::from_mut(new).as_slice_of_cells();
+        let key = |at: usize| {
+            let access = cells[at].get();
+            (access.hash, access.contract, access.key(bytes))
+        };
+        store.find_many(cells.len(), key, |at, slot, value| {
+            cells[at].set(Access { slot, ..cells[at].get() });
+            // It is at hand now; later, it would be a cache miss.
+            bases.push(value.cloned());
+        });
+        *found = accesses.len();
     }
 
     /// Puts the accesses where they belong.

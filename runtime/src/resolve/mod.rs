@@ -31,6 +31,7 @@ use crate::registry::{ContractIndex, Registry};
 use crate::store::{MemoryStore, SlotIndex};
 use evaluate::{Evaluator, Unresolved};
 use keys::KeyList;
+use parking_lot::Mutex;
 use rayon::prelude::*;
 use tollway_host_api::abi::INIT_METHOD;
 use tollway_host_api::value::DecodeError;
@@ -214,7 +215,8 @@ pub struct BlockTooLarge {
 /// Fewer calls than this are not worth another thread.
 const CHUNK_CALLS_MIN: usize = 256;
 
-/// Resolves a block on the threads of the current rayon pool.
+/// Resolves a block on the threads of the current rayon pool. `memory` is an older block's, to be
+/// used again.
 ///
 /// # Errors
 /// [`BlockTooLarge`] if all access sets together exceed [`Limits::block_keys_max`].
@@ -224,11 +226,14 @@ pub(crate) fn resolve(
     registry: &Registry,
     store: &MemoryStore,
     limits: &Limits,
+    memory: Resolved,
 ) -> Result<Resolved, BlockTooLarge> {
+    let memory = Mutex::new(memory.chunks);
     let chunk_size = calls.len().div_ceil(rayon::current_num_threads()).max(CHUNK_CALLS_MIN);
     let chunk = |(number, calls): (usize, &[Call])| {
         let first = (number * chunk_size) as u32;
-        resolve_chunk(first, calls, registry, store, limits)
+        let memory = memory.lock().pop().unwrap_or_default();
+        resolve_chunk(first, calls, registry, store, limits, memory)
     };
     let chunks = if calls.len() <= chunk_size {
         vec![chunk((0, calls))?]
@@ -250,15 +255,21 @@ fn resolve_chunk(
     registry: &Registry,
     store: &MemoryStore,
     limits: &Limits,
+    memory: Chunk,
 ) -> Result<Chunk, BlockTooLarge> {
-    let mut out = Chunk { starts: vec![0], ..Chunk::default() };
+    let mut out = memory;
+    out.targets.clear();
     out.targets.reserve(calls.len());
-    out.starts.reserve(calls.len());
+    let mut starts = std::mem::take(&mut out.starts);
+    let mut targets = std::mem::take(&mut out.targets);
+    starts.clear();
+    starts.reserve(calls.len() + 1);
+    starts.push(0);
     let mut resolver = Resolver {
         registry,
         limits,
         evaluator: Evaluator::new(registry, limits),
-        keys: KeyList::new(store),
+        keys: KeyList::new(store, &mut out),
         last: None,
     };
     for (offset, call) in calls.iter().enumerate() {
@@ -266,14 +277,15 @@ fn resolve_chunk(
         let target = resolver
             .resolve_call(call)
             .unwrap_or_else(|receipt| Target::Refused(Box::new(receipt)));
-        out.targets.push(target);
-        out.starts.push(resolver.keys.len() as u32);
+        targets.push(target);
+        starts.push(resolver.keys.len() as u32);
         if resolver.keys.len() > limits.block_keys_max {
             let (declared, limit) = (resolver.keys.len(), limits.block_keys_max);
             return Err(BlockTooLarge { declared, limit });
         }
     }
     resolver.keys.finish(&mut out);
+    (out.starts, out.targets) = (starts, targets);
     Ok(out)
 }
 
@@ -383,7 +395,7 @@ impl Resolved {
     /// Access sets as they stand, for tests of what comes after: for each call, keys and modes.
     pub(crate) fn of_keys(calls: &[Vec<(Vec<u8>, Mode)>], store: &MemoryStore) -> Self {
         let mut chunk = Chunk { starts: vec![0], ..Chunk::default() };
-        let mut list = KeyList::new(store);
+        let mut list = KeyList::new(store, &mut Chunk::default());
         for (call, keys) in calls.iter().enumerate() {
             list.start(call as u32);
             for (key, mode) in keys {

@@ -260,7 +260,8 @@ impl Desks {
     }
 
     fn resolve(&self, calls: &[Call]) -> Result<Resolved, BlockTooLarge> {
-        resolve(calls, self.runtime.registry(), &MemoryStore::new(1), &self.limits)
+        let memory = Resolved::default();
+        resolve(calls, self.runtime.registry(), &MemoryStore::new(1), &self.limits, memory)
     }
 
     /// Access sets as text, a line a call: mode, number of the desk, key in hexadecimal, where

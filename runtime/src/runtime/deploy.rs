@@ -2,6 +2,7 @@
 
 use super::{InstantiateError, Runtime};
 use crate::block::Gas;
+use crate::bytes::Bytes;
 use crate::engine::code::{Code, CodeHash};
 use crate::engine::gas::refused_gas;
 use crate::engine::validate::{UploadError, prepare};
@@ -189,11 +190,13 @@ impl Runtime {
             };
             let writes = ctx
                 .undeclared()
-                .filter_map(|(touched, key)| {
-                    match std::mem::replace(&mut touched.change, Change::None) {
-                        Change::Written(value) => Some(Write::to_key(touched.contract, key, value)),
-                        Change::None | Change::Added(_) => None,
+                .iter()
+                .filter_map(|touched| match touched.change {
+                    Change::Written(value) => {
+                        let value = value.map(|value| Bytes::new(ctx.bytes(value)));
+                        Some(Write::to_key(touched.contract, ctx.bytes(touched.key), value))
                     }
+                    Change::None | Change::Added(_) => None,
                 })
                 .collect();
             self.park_context(&mut ctx);

@@ -8,6 +8,7 @@ mod run;
 pub use config::{Config, OnMiss};
 pub use deploy::Instantiate;
 pub use error::{ExecuteError, InstantiateError, RuntimeError};
+use run::BlockMemory;
 pub use run::{BlockOutcome, BlockStats};
 
 use crate::block::{Gas, Height};
@@ -16,11 +17,9 @@ use crate::engine::code::{Code, CodeHash};
 use crate::engine::config as engine_settings;
 use crate::engine::gas::refused_gas;
 use crate::engine::link::link;
-use crate::execute::LanesOutcome;
 use crate::execute::call::{CallContext, Outside, Task};
 use crate::execute::host::HostState;
 use crate::execute::pool::InstancePool;
-use crate::plan::PlanMemory;
 use crate::receipt::{Failure, Receipt};
 use crate::registry::Registry;
 use crate::resolve::{bad_arguments, unknown_method};
@@ -48,10 +47,8 @@ pub struct Runtime {
     store: Arc<MemoryStore>,
     pool: rayon::ThreadPool,
     workers: Vec<Mutex<Option<Box<CallContext>>>>,
-    /// What the last block's plan left.
-    plan_memory: Mutex<Option<PlanMemory>>,
-    /// And its lanes.
-    lanes_memory: Mutex<Option<LanesOutcome>>,
+    /// What the last block left.
+    memory: Mutex<Option<BlockMemory>>,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -135,8 +132,7 @@ impl Runtime {
             no_registry,
             pool,
             workers,
-            plan_memory: Mutex::new(None),
-            lanes_memory: Mutex::new(None),
+            memory: Mutex::new(None),
         })
     }
 

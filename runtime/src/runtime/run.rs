@@ -41,6 +41,14 @@ pub struct BlockStats {
     pub repaired: u32,
 }
 
+/// What a block leaves for the next one: megabytes that need not be asked for again.
+#[derive(Debug, Default)]
+pub(super) struct BlockMemory {
+    resolved: Resolved,
+    plan: PlanMemory,
+    lanes: LanesOutcome,
+}
+
 /// What lanes and repair make of a block.
 struct Settled {
     receipts: Vec<Receipt>,
@@ -83,7 +91,8 @@ impl Runtime {
     pub fn plan(&self, block: &Block) -> Result<BlockTrace, ExecuteError> {
         self.check_block(block)?;
         self.pool.install(|| {
-            let resolved = resolve(&block.calls, &self.registry, &self.store, &self.config.limits)?;
+            let (limits, memory) = (&self.config.limits, Resolved::default());
+            let resolved = resolve(&block.calls, &self.registry, &self.store, limits, memory)?;
             let plan = plan(&resolved, &self.store, PlanMemory::default());
             Ok(report::trace_of_plan(block, &resolved, &plan, &self.registry))
         })
@@ -93,10 +102,12 @@ impl Runtime {
     fn execute_in_pool(&self, block: &Block, clock: Instant) -> Result<BlockOutcome, ExecuteError> {
         let now = || clock.elapsed().as_nanos() as u64;
         let mut times = Timings::default();
-        let resolved = resolve(&block.calls, &self.registry, &self.store, &self.config.limits)?;
+        let BlockMemory { resolved, plan: plan_memory, lanes: lanes_memory } =
+            self.memory.lock().take().unwrap_or_default();
+        let limits = &self.config.limits;
+        let resolved = resolve(&block.calls, &self.registry, &self.store, limits, resolved)?;
         times.resolved_ns = now();
-        let memory = self.plan_memory.lock().take().unwrap_or_default();
-        let plan = plan(&resolved, &self.store, memory);
+        let plan = plan(&resolved, &self.store, plan_memory);
         times.planned_ns = now();
         for worker in &self.workers {
             if let Some(ctx) = &mut *worker.lock() {
@@ -104,8 +115,7 @@ impl Runtime {
             }
         }
         let trace_clock = self.config.trace.then_some(clock);
-        let memory = self.lanes_memory.lock().take().unwrap_or_default();
-        let lanes = run_lanes(block, &resolved, &plan, &self.workers, trace_clock, memory);
+        let lanes = run_lanes(block, &resolved, &plan, &self.workers, trace_clock, lanes_memory);
         times.executed_ns = now();
         let result = lanes
             .and_then(|mut lanes| {
@@ -125,9 +135,8 @@ impl Runtime {
                         &run,
                     )
                 });
-                drop(resolved);
-                *self.lanes_memory.lock() = Some(lanes);
-                *self.plan_memory.lock() = Some(PlanMemory::of(plan));
+                let plan = PlanMemory::of(plan);
+                *self.memory.lock() = Some(BlockMemory { resolved, plan, lanes });
                 Ok(BlockOutcome { receipts, batch, stats: times.stats(repaired.len()), trace })
             })
             .map_err(ExecuteError::Bug);

@@ -18,12 +18,13 @@
 //! The store sees no Wasm type and no plan.
 
 pub mod digest;
+mod index;
 
 use crate::block::Height;
 use crate::bytes::Bytes;
 use crate::registry::ContractIndex;
 use foldhash::quality::RandomState;
-use hashbrown::HashTable;
+use index::Index;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::BuildHasher;
@@ -89,6 +90,10 @@ pub enum StoreError {
         limit: u32,
     },
 }
+
+/// Keys that [`MemoryStore::find_many`] looks for at once: their cache lines fit into the first
+/// level of the cache.
+const FOUND_AT_ONCE: usize = 64;
 
 /// The most keys of a shard: slots have 32 bits.
 const SHARD_KEYS_MAX: u32 = (1 << (32 - SHARD_BITS)) - 1;
@@ -164,13 +169,22 @@ impl Write {
     }
 }
 
+/// A key and its value: a cache line for what finds it, and the next one for the value. Processors
+/// fetch such pairs together.
 #[derive(Debug)]
+#[repr(C, align(128))]
 struct Slot {
     contract: ContractIndex,
-    key: Bytes,
-    value: Option<Bytes>,
     /// The version that wrote it last.
     version: u64,
+    key: Bytes,
+    value: Option<Bytes>,
+}
+
+impl Slot {
+    fn hash(&self, hasher: &RandomState) -> u64 {
+        hasher.hash_one((self.contract, &*self.key))
+    }
 }
 
 /// What one height changed.
@@ -222,7 +236,7 @@ pub(crate) struct Forgotten {
 /// The keys of one shard.
 #[derive(Debug, Default)]
 struct Shard {
-    index: HashTable<SlotIndex>,
+    index: Index,
     slots: Vec<Slot>,
     free: Vec<SlotIndex>,
 }
@@ -276,6 +290,46 @@ impl MemoryStore {
     #[inline]
     pub(crate) fn find(&self, hash: u64, contract: ContractIndex, key: &[u8]) -> SlotIndex {
         self.shards[shard_of_hash(hash)].find(hash, contract, key).unwrap_or(NO_SLOT)
+    }
+
+    /// Finds many keys, with their values. `key` gives the hash, contract and bytes of each of so
+    /// many; `found` takes its slot and value.
+    ///
+    /// Each step is done for a whole batch before the next, so that the processor waits for the
+    /// cache misses of many keys at once.
+    pub(crate) fn find_many<'k>(
+        &self,
+        count: usize,
+        key: impl Fn(usize) -> (u64, ContractIndex, &'k [u8]),
+        mut found: impl FnMut(usize, SlotIndex, Option<&Bytes>),
+    ) {
+        let mut slots = [NO_SLOT; FOUND_AT_ONCE];
+        for start in (0..count).step_by(FOUND_AT_ONCE) {
+            let slots = &mut slots[..FOUND_AT_ONCE.min(count - start)];
+            let mut touched = 0;
+            for offset in 0..slots.len() {
+                let (hash, ..) = key(start + offset);
+                touched ^= self.shards[shard_of_hash(hash)].index.touch(hash);
+            }
+            // The first slot with the tag, which is nearly always the one.
+            for (offset, slot) in slots.iter_mut().enumerate() {
+                let (hash, ..) = key(start + offset);
+                let shard = &self.shards[shard_of_hash(hash)];
+                *slot = shard.index.find(hash, |_| true).unwrap_or(NO_SLOT);
+            }
+            for (offset, place) in slots.iter().enumerate() {
+                let (hash, ..) = key(start + offset);
+                if let Some(slot) = self.shards[shard_of_hash(hash)].slots.get(*place as usize) {
+                    touched ^= slot.version ^ u64::from(slot.value.is_some());
+                }
+            }
+            std::hint::black_box(touched);
+            for offset in 0..slots.len() {
+                let (hash, contract, bytes) = key(start + offset);
+                let slot = self.find(hash, contract, bytes);
+                found(start + offset, slot, self.value(slot));
+            }
+        }
     }
 
     /// The value in a slot; `None` for [`NO_SLOT`].
@@ -356,9 +410,23 @@ impl MemoryStore {
     fn apply(&mut self, parts: &mut [Vec<Write>]) -> Vec<SlotIndex> {
         let (hasher, version) = (&self.hasher, self.version);
         let shards_of_part = SHARDS / parts.len().max(1);
+        // Asks for the cache lines of many slots at once.
+        let touch = |shards: &[Shard], writes: &[Write]| {
+            let mut touched = 0;
+            for slot in writes.iter().filter_map(Write::slot) {
+                let shard = &shards[shard_of_slot(slot) % shards_of_part];
+                let slot = &shard.slots[place_in_shard(slot)];
+                touched ^= slot.version ^ u64::from(slot.value.is_some());
+            }
+            std::hint::black_box(touched);
+        };
         let apply = |(shards, writes): (&mut [Shard], &mut Vec<Write>)| {
             let mut emptied = Vec::new();
-            for write in writes {
+            for at in 0..writes.len() {
+                if at % FOUND_AT_ONCE == 0 {
+                    touch(shards, &writes[at..writes.len().min(at + FOUND_AT_ONCE)]);
+                }
+                let write = &mut writes[at];
                 let number = write.shard(hasher);
                 let shard = &mut shards[number % shards_of_part];
                 shard.apply(write, number, hasher, version);
@@ -396,11 +464,11 @@ impl MemoryStore {
 impl Shard {
     #[inline]
     fn find(&self, hash: u64, contract: ContractIndex, key: &[u8]) -> Option<SlotIndex> {
-        let is_it = |slot: &SlotIndex| {
-            let slot = &self.slots[place_in_shard(*slot)];
+        let is_it = |place: u32| {
+            let slot = &self.slots[place as usize];
             slot.contract == contract && *slot.key == *key
         };
-        self.index.find(hash, is_it).copied()
+        self.index.find(hash, is_it).map(|place| place << SHARD_BITS | shard_of_hash(hash) as u32)
     }
 
     fn apply(&mut self, write: &mut Write, number: usize, hasher: &RandomState, version: u64) {
@@ -435,10 +503,8 @@ impl Shard {
             }
         };
         let slots = &self.slots;
-        self.index.insert_unique(hash, index, |index| {
-            let slot = &slots[place_in_shard(*index)];
-            hasher.hash_one((slot.contract, &*slot.key))
-        });
+        self.index
+            .insert(hash, place_in_shard(index) as u32, |place| slots[place as usize].hash(hasher));
         index
     }
 
@@ -449,10 +515,10 @@ impl Shard {
             return;
         }
         slot.version = FREED;
-        let hash = hasher.hash_one((slot.contract, &*slot.key));
-        if let Ok(entry) = self.index.find_entry(hash, |found| *found == index) {
-            entry.remove();
-        }
+        let hash = slot.hash(hasher);
+        let slots = &self.slots;
+        let hash_of = |place: u32| slots[place as usize].hash(hasher);
+        self.index.remove(hash, place_in_shard(index) as u32, hash_of);
         self.free.push(index);
     }
 }
