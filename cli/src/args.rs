@@ -45,7 +45,7 @@ pub(crate) enum Command {
 const INSPECT_EXAMPLES: &str = "\
 Examples:
   tollway inspect target/my_contract.wasm
-  tollway inspect token                  a sample: token, pair, dex or synthetic
+  tollway inspect token                  a sample: token, pair, dex, vote or synthetic
   tollway inspect pair --with token      look into the contracts that it calls, too
   tollway inspect token --json | jq '.methods[].access'";
 
