@@ -16,11 +16,14 @@
 
 pub mod access;
 pub mod contracts;
+pub mod quiet;
 pub mod replay;
+pub mod scaling;
 pub mod schedule;
 pub mod spread;
 pub mod swaps;
 pub mod table;
+pub mod turns;
 pub mod v2;
 
 /// Told how much of a long piece of work is done, and how much there is in all. Both start over

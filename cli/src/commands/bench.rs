@@ -4,9 +4,11 @@ use crate::args::BenchCommand;
 use crate::format::thousands;
 use crate::output;
 use crate::progress::with_bar;
+use crate::scaling;
 use crate::table::aligned;
 use anyhow::Result;
-use tollway_benches::swaps::bench::{BenchOptions, BenchRecord, run as measure};
+use serde_json::json;
+use tollway_benches::swaps::bench::{BenchOptions, BenchRecord, run_and_scale};
 
 pub(crate) fn run(command: &BenchCommand) -> Result<()> {
     let BenchCommand::Swaps { dist, variant, threads, blocks, json } = command;
@@ -17,14 +19,19 @@ pub(crate) fn run(command: &BenchCommand) -> Result<()> {
         blocks: *blocks as usize,
         ..BenchOptions::default()
     };
-    let records = with_bar("swaps", |progress| measure(&options, progress))?;
+    let (records, scaling) = with_bar("swaps", |progress| run_and_scale(&options, progress))?;
     if *json {
         for record in &records {
             output::print_json(record)?;
         }
-        return Ok(());
+        return scaling
+            .iter()
+            .try_for_each(|scaling| output::print_json(&json!({ "scaling": scaling })));
     }
-    output::print(&table(&records))
+    output::print(&table(&records))?;
+    scaling
+        .iter()
+        .try_for_each(|scaling| output::print(&format!("\n{}", scaling::text(scaling, "swaps"))))
 }
 
 fn table(records: &[BenchRecord]) -> String {

@@ -1,0 +1,106 @@
+//! What a host with more cores would see, as tables.
+
+use crate::format::{duration, factor, thousands};
+use crate::table::aligned;
+use tollway_benches::scaling::{Check, CostModel, CurvePoint, Scaling};
+
+/// The curve, how well its model does, and what it was simulated from. `calls` is what calls are
+/// called.
+pub(crate) fn text(scaling: &Scaling, calls: &str) -> String {
+    format!(
+        "simulated, by number of workers\n\n{}\n\nagainst real runs\n\n{}\n\nsimulated from\n\n{}\n\n{}",
+        curve(&scaling.curve, calls),
+        checks(&scaling.checks),
+        costs(&scaling.costs),
+        wrapped(&format!("{}.", scaling.limits))
+    )
+}
+
+fn curve(points: &[CurvePoint], calls: &str) -> String {
+    let rows = points.iter().map(|point| {
+        [
+            point.workers.to_string(),
+            duration(point.block_ns as u64),
+            factor(point.speedup),
+            percent(point.efficiency),
+            thousands(point.calls_per_s as u64),
+            factor(point.ideal_speedup),
+        ]
+    });
+    let per_s = format!("{calls}/s");
+    let headings = ["workers", "a block", "speed-up", "efficiency", &per_s, "possible"];
+    aligned(headings, &[0, 1, 2, 3, 4, 5], rows)
+}
+
+fn checks(checks: &[Check]) -> String {
+    let rows = checks.iter().map(|check| {
+        [
+            check.threads.to_string(),
+            format!("{} of {}", check.quiet_runs, check.runs),
+            duration(check.measured_ns as u64),
+            duration(check.simulated_ns as u64),
+            format!("{:+.1} %", 100.0 * check.error),
+        ]
+    });
+    aligned(["threads", "quiet runs", "fastest", "simulated", "error"], &[0, 1, 2, 3, 4], rows)
+}
+
+fn costs(costs: &CostModel) -> String {
+    let parts = costs.parts.iter().map(|part| {
+        [
+            part.part.name().to_owned(),
+            format!("{:.0} ns", part.ns_per_item),
+            format!("a{} {}", if part.item == "access" { "n" } else { "" }, part.item),
+            duration((part.serial_ns + part.shared_ns) as u64),
+            duration(part.parallel_ns as u64),
+        ]
+    });
+    let parts = aligned(["part", "1 thread", "", "stays", "is shared"], &[1, 3, 4], parts);
+    let step = |name: &str, ns: f64| format!("{name} {ns:.1} ns");
+    let steps = [
+        step("a call", costs.call_ns),
+        format!("{:.2} times that beside {} threads", costs.busy_factor, costs.fitted_threads),
+        step("to the next call", costs.next_ns),
+        step("an edge", costs.edge_ns),
+        step("a group of roots", costs.grab_ns),
+        step("a look into a queue", costs.look_ns),
+        step("a theft", costs.steal_ns),
+    ];
+    format!("{parts}\n\n{}", wrapped(&format!("{}.", steps.join(", "))))
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", 100.0 * share)
+}
+
+/// A paragraph in lines of at most 100 characters.
+fn wrapped(text: &str) -> String {
+    const COLUMNS_MAX: usize = 100;
+    let mut lines = String::new();
+    let mut columns = 0;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if columns > 0 && columns + 1 + length > COLUMNS_MAX {
+            lines.push('\n');
+            columns = 0;
+        } else if columns > 0 {
+            lines.push(' ');
+            columns += 1;
+        }
+        lines.push_str(word);
+        columns += length;
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paragraphs_break_between_words() {
+        let text = wrapped(&"word ".repeat(30));
+        assert_eq!(text.lines().map(|line| line.chars().count()).max(), Some(99));
+        assert_eq!(text.split_whitespace().count(), 30);
+    }
+}
