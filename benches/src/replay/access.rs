@@ -8,16 +8,23 @@
 //!    block; an error otherwise).
 //! 2. The runtime's plan has the critical path that [`crate::schedule`] computes from the files
 //!    alone (checked for every block).
+//!
+//! What more threads would bring is simulated block by block; see [`crate::scaling`].
 
 use super::expect_equal;
 use crate::Progress;
 use crate::access::{RecordedBlock, Rule};
 use crate::contracts::{OPERATOR, call, expect_success, instantiate, next_block};
+use crate::quiet::Watch;
+use crate::scaling::{
+    BlockTimes, Check, CostModel, LIMITS, MeasuredSteps, Part, Samples, Shape, TracedBlock,
+    WORKERS, measure_steps,
+};
 use crate::schedule::{Graph, Ideal, Task};
 use crate::spread::Spread;
 use anyhow::{Context, ensure};
 use serde::Serialize;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tollway::oracle::Oracle;
 use tollway::{Address, Block, Call, Compiler, Config, Gas, Runtime};
 use tollway_contracts_wasm::SYNTHETIC;
@@ -34,7 +41,9 @@ pub struct AccessOptions {
     pub threads: usize,
     /// Which recorded touches are writes, and which adds.
     pub rule: Rule,
-    /// How often each block is executed for its times; their median counts.
+    /// How many quiet runs of each block there should be for its times; their median counts. On a
+    /// machine that is never quiet, [`RUNS_PER_REPEAT_MAX`] times as many runs are made, and all
+    /// count.
     pub repeats: usize,
     /// The engine's compiler.
     pub compiler: Compiler,
@@ -45,6 +54,9 @@ impl Default for AccessOptions {
         Self { threads: 2, rule: Rule::All, repeats: 3, compiler: Compiler::default() }
     }
 }
+
+/// How many runs are made for a quiet one, at most; see [`crate::quiet`].
+pub const RUNS_PER_REPEAT_MAX: usize = 3;
 
 /// What one block allowed and how it ran.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -65,6 +77,92 @@ pub struct AccessRecord {
     pub serial_ms: f64,
     /// The same on as many threads as asked for.
     pub parallel_ms: f64,
+    /// Whether both times are of runs that had the machine to themselves.
+    pub quiet: bool,
+    /// The speed-up reached over the ideal one on as many threads.
+    pub reached_of_ideal: f64,
+    /// Simulated against measured, on one thread and on those asked for; empty if that is one.
+    pub checks: Vec<Check>,
+    /// What more threads would bring, for [`WORKERS`]; empty if only one was asked for.
+    pub simulated: Vec<AccessPoint>,
+}
+
+/// What so many workers would make of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct AccessPoint {
+    /// Workers, one core each.
+    pub workers: usize,
+    /// Simulated speed-up over one worker.
+    pub speedup: f64,
+    /// Ideal speed-up by gas.
+    pub ideal_speedup: f64,
+}
+
+/// All blocks together; medians are weighted by gas.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AccessSummary {
+    /// What was an add.
+    pub rule: Rule,
+    /// Worker threads of the parallel run.
+    pub threads: usize,
+    /// Recorded blocks.
+    pub blocks: usize,
+    /// Those whose times are of quiet runs.
+    pub quiet_blocks: usize,
+    /// Median of [`AccessRecord::reached_of_ideal`].
+    pub reached_of_ideal: f64,
+    /// The same over quiet blocks alone, if there are any.
+    pub reached_of_ideal_quiet: Option<f64>,
+    /// For one thread and for those asked for: the median of how far simulated times are off,
+    /// either way, over quiet blocks if there are any.
+    pub simulation_errors: Vec<f64>,
+    /// Medians of the blocks' curves.
+    pub simulated: Vec<AccessPoint>,
+    /// What the simulation leaves out.
+    pub limits: &'static str,
+}
+
+impl AccessSummary {
+    /// Of the records of one run. `None` if there are none.
+    pub fn new(records: &[AccessRecord], options: &AccessOptions) -> Option<Self> {
+        let all: Vec<&AccessRecord> = records.iter().collect();
+        let first = all.first()?;
+        let quiet: Vec<&AccessRecord> = records.iter().filter(|record| record.quiet).collect();
+        let best = if quiet.is_empty() { &all } else { &quiet };
+        let reached = |record: &AccessRecord| record.reached_of_ideal;
+        let errors = (0..first.checks.len())
+            .map(|at| weighted_median(best, |record| record.checks[at].error.abs()));
+        let point = |at: usize| AccessPoint {
+            workers: first.simulated[at].workers,
+            speedup: weighted_median(&all, |record| record.simulated[at].speedup),
+            ideal_speedup: weighted_median(&all, |record| record.simulated[at].ideal_speedup),
+        };
+        Some(Self {
+            rule: options.rule,
+            threads: options.threads,
+            blocks: records.len(),
+            quiet_blocks: quiet.len(),
+            reached_of_ideal: weighted_median(&all, reached),
+            reached_of_ideal_quiet: (!quiet.is_empty()).then(|| weighted_median(&quiet, reached)),
+            simulation_errors: errors.collect(),
+            simulated: (0..first.simulated.len()).map(point).collect(),
+            limits: LIMITS,
+        })
+    }
+}
+
+/// The least value such that blocks with at least half of the gas have no greater one.
+fn weighted_median(records: &[&AccessRecord], value: impl Fn(&AccessRecord) -> f64) -> f64 {
+    let mut values: Vec<(f64, u64)> =
+        records.iter().map(|record| (value(record), record.gas_total)).collect();
+    values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let total: u64 = values.iter().map(|(_, gas)| gas).sum();
+    let mut below = 0;
+    let reaches_half = |(_, gas): &&(f64, u64)| {
+        below += gas;
+        2 * below >= total
+    };
+    values.iter().find(reaches_half).map_or(f64::NAN, |(value, _)| *value)
 }
 
 /// Replays blocks in order, on one state, and hands out a record after each. Progress counts
@@ -93,21 +191,59 @@ pub fn run(
     Ok(records)
 }
 
-/// Two runtimes and an oracle that see the same blocks.
+/// Runtimes and an oracle that see the same blocks.
 struct Replay {
     serial: Runtime,
     parallel: Runtime,
+    /// On one thread and on those asked for, if a model is to be made.
+    tracers: Option<[Runtime; 2]>,
+    steps: MeasuredSteps,
     oracle: Oracle,
     contract: Address,
 }
 
+/// A traced block runs so often.
+const TRACED_RUNS: usize = 3;
+
+/// The untraced runs of a block on one number of threads.
+#[derive(Default)]
+struct Runs {
+    /// Milliseconds, and whether the run was quiet.
+    ms: Vec<(f64, bool)>,
+    /// Nanoseconds of what is neither resolve, plan, lanes nor settling, in the fastest run of it.
+    rest_ns: Option<f64>,
+}
+
+impl Runs {
+    fn quiet_count(&self) -> usize {
+        self.ms.iter().filter(|run| run.1).count()
+    }
+
+    /// The median time of quiet runs; of all, if none was.
+    fn median_ms(&self) -> f64 {
+        let none_quiet = self.quiet_count() == 0;
+        let counted = self.ms.iter().filter(|run| run.1 || none_quiet);
+        Spread::of(&counted.map(|run| run.0).collect::<Vec<_>>()).median
+    }
+}
+
 impl Replay {
     fn new(options: &AccessOptions) -> anyhow::Result<Self> {
-        let (serial, contract) = runtime(1, options)?;
-        let (parallel, contract_too) = runtime(options.threads, options)?;
-        ensure!(contract == contract_too, "two runtimes give one contract two addresses");
+        let contract_of = |(runtime, contract): (Runtime, Address), expected: Address| {
+            ensure!(contract == expected, "two runtimes give one contract two addresses");
+            Ok(runtime)
+        };
+        let (serial, contract) = runtime(1, false, options)?;
+        let parallel = contract_of(runtime(options.threads, false, options)?, contract)?;
+        let tracers = match options.threads {
+            1 => None,
+            threads => Some([
+                contract_of(runtime(1, true, options)?, contract)?,
+                contract_of(runtime(threads, true, options)?, contract)?,
+            ]),
+        };
         let oracle = Oracle::new(&parallel);
-        Ok(Self { serial, parallel, oracle, contract })
+        Ok(Self { serial, parallel, tracers, steps: measure_steps(), oracle, contract })
     }
 
     fn run(
@@ -120,9 +256,11 @@ impl Replay {
         let calls = tasks.iter().map(|task| self.call(task)).collect();
         let block = next_block(&self.parallel, calls);
         self.expect_plan(&block, &graph)?;
-        let (serial_ms, parallel_ms) = self.measure(&block, options.repeats)?;
+        let runs = self.measure(&block, options.repeats)?;
+        let [serial_ms, parallel_ms] = [0, 1].map(|at| runs[at].median_ms());
+        let model = self.model(&block, tasks, &runs, options.threads)?;
         self.commit(&block)?;
-        Ok(AccessRecord {
+        let mut record = AccessRecord {
             block: recorded.block,
             calls: recorded.calls.len(),
             gas_total: graph.cost_total(),
@@ -131,7 +269,62 @@ impl Replay {
             ideal_speedup: graph.ideal(),
             serial_ms,
             parallel_ms,
-        })
+            quiet: runs.iter().all(|runs| runs.quiet_count() > 0),
+            reached_of_ideal: serial_ms / parallel_ms / graph.speedup(options.threads),
+            checks: Vec::new(),
+            simulated: Vec::new(),
+        };
+        if let Some((model, traced)) = model {
+            let check = |threads: usize, runs: &Runs| {
+                let ns: Vec<_> = runs.ms.iter().map(|(ms, quiet)| (ms * 1e6, *quiet)).collect();
+                Check::new(threads, &ns, model.block_ns(&traced, threads))
+            };
+            record.checks = vec![check(1, &runs[0]), check(options.threads, &runs[1])];
+            let one = model.block_ns(&traced, 1);
+            let point = |workers| AccessPoint {
+                workers,
+                speedup: one / model.block_ns(&traced, workers),
+                ideal_speedup: graph.speedup(workers),
+            };
+            record.simulated = WORKERS.map(point).into();
+        }
+        Ok(record)
+    }
+
+    /// The costs of the block, from runs that are traced, and not committed.
+    fn model(
+        &mut self,
+        block: &Block,
+        tasks: Vec<Task>,
+        runs: &[Runs; 2],
+        threads: usize,
+    ) -> anyhow::Result<Option<(CostModel, TracedBlock)>> {
+        let Some(tracers) = &mut self.tracers else {
+            return Ok(None);
+        };
+        let mut traces = [Vec::new(), Vec::new()];
+        for _ in 0..TRACED_RUNS {
+            for (runtime, traces) in tracers.iter_mut().zip(&mut traces) {
+                traces.push(runtime.execute(block)?.trace.context("the runtime made no trace")?);
+            }
+        }
+        let [alone, beside] = &traces;
+        let times = [(alone, &runs[0]), (beside, &runs[1])].map(|(traces, runs)| {
+            let times = traces.iter().map(|trace| {
+                // Neither decoding nor the commit is part of a record's times.
+                let mut times =
+                    BlockTimes::outside_of_calls(Duration::ZERO, trace, Duration::ZERO)?;
+                times[Part::Rest] = runs.rest_ns.unwrap_or(0.0);
+                Ok(times)
+            });
+            times.collect::<anyhow::Result<Vec<_>>>()
+        });
+        let [one, many] = times;
+        let shape = Some(Shape::Accesses(tasks));
+        let traced = TracedBlock::new(alone, beside, self.steps.clock_ns, shape)?;
+        let samples = Samples { one: &one?, many: &many?, threads, traced: &[&traced] };
+        let model = CostModel::fit(&samples, &self.steps);
+        Ok(Some((model, traced)))
     }
 
     fn call(&self, task: &Task) -> Call {
@@ -156,17 +349,20 @@ impl Replay {
         Ok(())
     }
 
-    /// Median times of executing the block without committing it, the two runtimes taking turns.
-    fn measure(&mut self, block: &Block, repeats: usize) -> anyhow::Result<(f64, f64)> {
-        let (mut serial_ms, mut parallel_ms) = (Vec::new(), Vec::new());
-        for _ in 0..repeats {
-            serial_ms.push(execute_ms(&mut self.serial, block)?);
-            parallel_ms.push(execute_ms(&mut self.parallel, block)?);
+    /// Executes the block without committing it, on one thread and on those asked for in turn.
+    fn measure(&mut self, block: &Block, repeats: usize) -> anyhow::Result<[Runs; 2]> {
+        let mut runs = [Runs::default(), Runs::default()];
+        for run in 0..repeats * RUNS_PER_REPEAT_MAX {
+            if run >= repeats && runs.iter().all(|runs| runs.quiet_count() >= repeats) {
+                break;
+            }
+            execute(&mut self.serial, block, &mut runs[0])?;
+            execute(&mut self.parallel, block, &mut runs[1])?;
         }
-        Ok((Spread::of(&serial_ms).median, Spread::of(&parallel_ms).median))
+        Ok(runs)
     }
 
-    /// Makes the block part of all three states and checks that they are one.
+    /// Makes the block part of all states and checks that they are one.
     fn commit(&mut self, block: &Block) -> anyhow::Result<()> {
         let outcome = self.parallel.execute(block)?;
         expect_success(block, &outcome.receipts)?;
@@ -175,6 +371,10 @@ impl Replay {
         let serial = self.serial.execute(block)?;
         ensure!(serial.receipts == outcome.receipts, "one thread gives other receipts");
         self.serial.commit(serial.batch)?;
+        for tracer in self.tracers.iter_mut().flatten() {
+            let traced = tracer.execute(block)?;
+            tracer.commit(traced.batch)?;
+        }
         let expected = self.oracle.state_digest();
         let found = [self.serial.state_digest(), self.parallel.state_digest()];
         ensure!(found == [expected; 2], "states are {found:?}, the oracle's is {expected:?}");
@@ -182,18 +382,28 @@ impl Replay {
     }
 }
 
-fn runtime(threads: usize, options: &AccessOptions) -> anyhow::Result<(Runtime, Address)> {
-    let config = Config { threads, compiler: options.compiler, ..Config::default() };
+fn runtime(
+    threads: usize,
+    trace: bool,
+    options: &AccessOptions,
+) -> anyhow::Result<(Runtime, Address)> {
+    let config = Config { threads, trace, compiler: options.compiler, ..Config::default() };
     let mut runtime = Runtime::new(config)?;
     let code = runtime.upload(SYNTHETIC)?;
     let contract = instantiate(&mut runtime, code, 0, ())?;
     Ok((runtime, contract))
 }
 
-fn execute_ms(runtime: &mut Runtime, block: &Block) -> anyhow::Result<f64> {
+fn execute(runtime: &mut Runtime, block: &Block, runs: &mut Runs) -> anyhow::Result<()> {
+    let watch = Watch::start();
     let clock = Instant::now();
     let outcome = runtime.execute(block)?;
     let elapsed = clock.elapsed();
+    let quiet = watch.was_quiet();
+    let times = BlockTimes::new(Duration::ZERO, elapsed, &outcome.stats, Duration::ZERO);
     drop(outcome);
-    Ok(elapsed.as_secs_f64() * 1e3)
+    runs.ms.push((elapsed.as_secs_f64() * 1e3, quiet));
+    let rest_ns = times[Part::Rest];
+    runs.rest_ns = Some(runs.rest_ns.map_or(rest_ns, |fastest| fastest.min(rest_ns)));
+    Ok(())
 }
