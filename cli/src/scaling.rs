@@ -1,6 +1,6 @@
 //! What a host with more cores would see, as tables.
 
-use crate::format::{duration, factor, thousands};
+use crate::format::{duration, factor, sentence, thousands, wrapped};
 use crate::table::aligned;
 use tollway_benches::scaling::{Check, CostModel, CurvePoint, Scaling};
 
@@ -12,7 +12,7 @@ pub(crate) fn text(scaling: &Scaling, calls: &str) -> String {
         curve(&scaling.curve, calls),
         checks(&scaling.checks),
         costs(&scaling.costs),
-        wrapped(&format!("{}.", scaling.limits))
+        wrapped(&format!("{}.", sentence(scaling.limits)))
     )
 }
 
@@ -39,7 +39,10 @@ fn checks(checks: &[Check]) -> String {
             format!("{} of {}", check.quiet_runs, check.runs),
             duration(check.measured_ns as u64),
             duration(check.simulated_ns as u64),
-            format!("{:+.1} %", 100.0 * check.error),
+            match check.quiet_runs {
+                0 => format!("busy: {:+.1} %", 100.0 * check.error),
+                _ => format!("{:+.1} %", 100.0 * check.error),
+            },
         ]
     });
     aligned(["threads", "quiet runs", "fastest", "simulated", "error"], &[0, 1, 2, 3, 4], rows)
@@ -66,41 +69,9 @@ fn costs(costs: &CostModel) -> String {
         step("a look into a queue", costs.look_ns),
         step("a theft", costs.steal_ns),
     ];
-    format!("{parts}\n\n{}", wrapped(&format!("{}.", steps.join(", "))))
+    format!("{parts}\n\n{}", wrapped(&format!("{}.", sentence(&steps.join(", ")))))
 }
 
 fn percent(share: f64) -> String {
     format!("{:.0} %", 100.0 * share)
-}
-
-/// A paragraph in lines of at most 100 characters.
-fn wrapped(text: &str) -> String {
-    const COLUMNS_MAX: usize = 100;
-    let mut lines = String::new();
-    let mut columns = 0;
-    for word in text.split_whitespace() {
-        let length = word.chars().count();
-        if columns > 0 && columns + 1 + length > COLUMNS_MAX {
-            lines.push('\n');
-            columns = 0;
-        } else if columns > 0 {
-            lines.push(' ');
-            columns += 1;
-        }
-        lines.push_str(word);
-        columns += length;
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paragraphs_break_between_words() {
-        let text = wrapped(&"word ".repeat(30));
-        assert_eq!(text.lines().map(|line| line.chars().count()).max(), Some(99));
-        assert_eq!(text.split_whitespace().count(), 30);
-    }
 }

@@ -7,6 +7,7 @@ use crate::schedule::StepCosts;
 use crate::spread::Spread;
 use anyhow::Context;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::ops::{Index, IndexMut};
 use std::time::Duration;
 use tollway::{BlockStats, BlockTrace};
@@ -266,27 +267,29 @@ impl CostModel {
     }
 }
 
-/// The cost of a step and of an edge, by least squares. Where all gaps have the same number of
-/// edges, nothing tells the two apart, and the step gets it all.
+/// The cost of a step and of an edge: a line through the median gaps of each number of edges, by
+/// least squares. Medians, because an interrupt is longer than many steps. Where all gaps have the
+/// same number of edges, nothing tells the two apart, and the step gets it all.
 fn fit_steps(gaps: &[Gap]) -> (f64, f64) {
-    if gaps.is_empty() {
-        return (0.0, 0.0);
+    let mut by_edges: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+    for gap in gaps {
+        by_edges.entry(gap.edges).or_default().push(gap.ns);
     }
-    // An interrupt is no step, and longer than many of them.
-    let step_max = 10.0 * Spread::of(&gaps.iter().map(|gap| gap.ns).collect::<Vec<_>>()).median;
-    let kept: Vec<(f64, f64)> = gaps
-        .iter()
-        .map(|gap| (gap.edges as f64, gap.ns))
-        .filter(|(edges, ns)| *ns <= step_max * (1.0 + edges))
+    // (edges, median gap, how many gaps)
+    let points: Vec<(f64, f64, f64)> = by_edges
+        .into_iter()
+        .map(|(edges, ns)| (edges as f64, Spread::of(&ns).median, ns.len() as f64))
         .collect();
-    let count = kept.len().max(1) as f64;
-    let mean = |value: &dyn Fn(&(f64, f64)) -> f64| kept.iter().map(value).sum::<f64>() / count;
-    let (edges, ns) = (mean(&|gap| gap.0), mean(&|gap| gap.1));
-    let variance = mean(&|gap| (gap.0 - edges).powi(2));
-    let covariance = mean(&|gap| (gap.0 - edges) * (gap.1 - ns));
+    let count: f64 = points.iter().map(|point| point.2).sum::<f64>().max(1.0);
+    let mean = |value: &dyn Fn(f64, f64) -> f64| {
+        points.iter().map(|(edges, ns, weight)| weight * value(*edges, *ns)).sum::<f64>() / count
+    };
+    let (edges, ns) = (mean(&|edges, _| edges), mean(&|_, ns| ns));
+    let variance = mean(&|x, _| (x - edges).powi(2));
+    let covariance = mean(&|x, y| (x - edges) * (y - ns));
     let slope = if variance > 0.0 { covariance / variance } else { 0.0 };
     // Neither can cost less than nothing, whatever the noise says.
     let most = if edges > 0.0 { ns / edges } else { 0.0 };
     let edge_ns = slope.clamp(0.0, most);
-    (ns - edge_ns * edges, edge_ns)
+    ((ns - edge_ns * edges).max(0.0), edge_ns)
 }

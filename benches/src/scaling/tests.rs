@@ -133,14 +133,29 @@ fn the_fastest_run_of_each_part_counts() {
     }
 }
 
-#[test]
-fn interrupted_gaps_are_no_steps() {
+/// The costs of a step and of an edge that these gaps, of (edges, ns), give.
+fn check_steps(gaps: &[(u64, f64)], expected: (f64, f64)) {
     let model = known(2);
     let mut block = independent(8, &model);
-    block.gaps.push(Gap { edges: 0, ns: 4_000_000.0 });
+    block.gaps = gaps.iter().map(|(edges, ns)| Gap { edges: *edges, ns: *ns }).collect();
     let times = [times(&model, 1)];
     let samples = Samples { one: &times, many: &times, threads: 2, traced: &[&block] };
-    close(CostModel::fit(&samples, &STEPS).next_ns, model.next_ns);
+    let found = CostModel::fit(&samples, &STEPS);
+    close(found.next_ns, expected.0);
+    close(found.edge_ns, expected.1);
+}
+
+#[test]
+fn steps_and_edges_are_told_apart() {
+    check_steps(&[], (0.0, 0.0));
+    check_steps(&[(0, 30.0), (2, 38.0), (5, 50.0)], (30.0, 4.0));
+    // Interrupts do not count.
+    check_steps(&[(0, 30.0), (0, 31.0), (0, 4_000_000.0), (2, 39.0)], (31.0, 4.0));
+    // The same number everywhere: who knows.
+    check_steps(&[(1, 50.0), (1, 50.0)], (50.0, 0.0));
+    // Noise must not make anything cost less than nothing.
+    check_steps(&[(0, 40.0), (4, 20.0)], (30.0, 0.0));
+    check_steps(&[(1, 10.0), (3, 90.0)], (0.0, 25.0));
 }
 
 #[test]
