@@ -10,8 +10,14 @@
 //! ```
 //!
 //! # Invariants
-//! 1. A model that was fitted to times that another one made is that one (`tests::fits_recover`).
-//! 2. The same model and blocks give the same curve; no clock is read for it (`tests::curves_*`).
+//! 1. A model that was fitted to times that another one made is that one
+//!    (`tests::fits_recover_the_model`).
+//! 2. A curve is a function of model and blocks: no clock is read for it
+//!    (`tests::curves_of_independent_calls`, `tests::curves_of_chains_are_flat`).
+//!
+//! From times on one and two threads, a part's serial share is twice the latter less the former: it
+//! is noisier than both, and at the right end of the curve little else is left. Hence the fastest
+//! runs, and many of them.
 //!
 //! See [`LIMITS`] for what is not modelled.
 
