@@ -4,6 +4,7 @@
 //! Linux tells; elsewhere nobody knows, and every run counts as quiet. What cores share, such as
 //! caches and the clock, does not show here.
 
+use crate::spread::Spread;
 use std::time::{Duration, Instant};
 
 /// A run is quiet if its threads waited for cores less than this share of its time.
@@ -29,6 +30,50 @@ impl Watch {
             (Some(before), Some(after)) => is_quiet(after.saturating_sub(before), elapsed),
             _ => true,
         }
+    }
+}
+
+/// Several runs of one thing: the quiet ones if there are any, all of them otherwise.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Runs<T> {
+    runs: Vec<T>,
+    is_quiet: bool,
+}
+
+impl<T> Runs<T> {
+    /// Of runs, each with whether it was quiet.
+    pub fn new(runs: Vec<(T, bool)>) -> Self {
+        let is_quiet = runs.iter().any(|run| run.1);
+        let kept = runs.into_iter().filter(|run| run.1 == is_quiet);
+        Self { runs: kept.map(|run| run.0).collect(), is_quiet }
+    }
+
+    /// The runs that count.
+    pub fn as_slice(&self) -> &[T] {
+        &self.runs
+    }
+
+    /// Whether they were quiet.
+    pub fn is_quiet(&self) -> bool {
+        self.is_quiet
+    }
+
+    /// What a run measures: the median over quiet runs, the least of others, which are slower for
+    /// reasons of their own.
+    ///
+    /// # Panics
+    /// If there are no runs.
+    pub fn typical(&self, measured: impl Fn(&T) -> f64) -> f64 {
+        self.typical_of(self.runs.iter().map(measured))
+    }
+
+    /// The same of numbers that come from these runs.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn typical_of(&self, measured: impl Iterator<Item = f64>) -> f64 {
+        let spread = Spread::of(&measured.collect::<Vec<_>>());
+        if self.is_quiet { spread.median } else { spread.min }
     }
 }
 
@@ -60,6 +105,14 @@ mod tests {
         assert!(is_quiet(0, Duration::ZERO));
         assert!(is_quiet(20_000, Duration::from_millis(1)));
         assert!(!is_quiet(20_001, Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn quiet_runs_count_before_others() {
+        let typical = |runs: &[(f64, bool)]| Runs::new(runs.into()).typical(|ns| *ns);
+        assert_eq!(typical(&[(9.0, false), (14.0, true), (12.0, true), (20.0, true)]), 14.0);
+        assert_eq!(typical(&[(9.0, false), (14.0, false)]), 9.0);
+        assert_eq!(Runs::new(vec![(9.0, false), (14.0, true)]).as_slice(), [14.0]);
     }
 
     #[test]

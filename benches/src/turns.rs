@@ -16,7 +16,7 @@
 
 use crate::Progress;
 use crate::contracts::expect_success;
-use crate::quiet::Watch;
+use crate::quiet::{Runs, Watch};
 use crate::scaling::{
     BlockTimes, Check, CostModel, MeasuredSteps, Part, Samples, Scaling, TracedBlock, block_ns,
     measure_steps,
@@ -109,6 +109,10 @@ impl<H: Host> Row<H> {
         }
     }
 
+    fn runs(&self) -> Runs<BlockTimes> {
+        Runs::new(self.times.iter().copied().zip(self.quiet.iter().copied()).collect())
+    }
+
     fn new(threads: usize, host: H) -> Self {
         Self { threads, host, times: Vec::new(), quiet: Vec::new(), gas: 0, calls: 0 }
     }
@@ -142,33 +146,51 @@ impl<H: Host> Row<H> {
 /// A runtime that traces.
 struct Tracer<H> {
     host: H,
-    /// Of every run of every measured block.
-    times: Vec<BlockTimes>,
+    /// Of every run of every measured block, without rest and commit; and whether it was quiet.
+    times: Vec<(BlockTimes, bool)>,
+    /// Nanoseconds of every commit.
+    commits: Vec<(f64, bool)>,
 }
 
 impl<H: Host> Tracer<H> {
-    /// Runs the block of this number once, and commits it if it is the last time.
-    fn run(&mut self, number: usize, last: bool) -> anyhow::Result<BlockTrace> {
+    /// Runs the block of this number once, and commits it if it is the last time. Gives the trace,
+    /// and whether the run was quiet.
+    fn run(&mut self, number: usize, last: bool) -> anyhow::Result<(BlockTrace, bool)> {
         let block = self.host.block(number);
         let bytes = borsh::to_vec(&block)?;
         let runtime = self.host.runtime_mut();
+        let watch = Watch::start();
         let clock = Instant::now();
         let decoded: Block = borsh::from_slice(&bytes)?;
         let decode = clock.elapsed();
         let outcome = runtime.execute(&decoded)?;
+        let quiet = watch.was_quiet();
         let trace = outcome.trace.context("the runtime made no trace")?;
-        let commit = match last {
-            true => {
-                let clock = Instant::now();
-                runtime.commit(outcome.batch)?;
-                clock.elapsed()
+        if last {
+            let watch = Watch::start();
+            let clock = Instant::now();
+            runtime.commit(outcome.batch)?;
+            let ns = clock.elapsed().as_nanos() as f64;
+            if number > 0 {
+                self.commits.push((ns, watch.was_quiet()));
             }
-            false => Duration::MAX,
-        };
-        if number > 0 {
-            self.times.push(BlockTimes::outside_of_calls(decode, &trace, commit)?);
         }
-        Ok(trace)
+        if number > 0 {
+            let times = BlockTimes::outside_of_calls(decode, &trace, Duration::ZERO)?;
+            self.times.push((times, quiet));
+        }
+        Ok((trace, quiet))
+    }
+
+    /// The times of all runs, with the parts that a trace does not tell of.
+    fn samples(&self, rest_ns: f64) -> Runs<BlockTimes> {
+        let commit_ns = Runs::new(self.commits.clone()).typical(|ns| *ns);
+        let mut times = self.times.clone();
+        for (times, _) in &mut times {
+            times[Part::Rest] = rest_ns;
+            times[Part::Commit] = commit_ns;
+        }
+        Runs::new(times)
     }
 }
 
@@ -186,7 +208,7 @@ const TRACED_RUNS: usize = 5;
 
 impl<H: Host> Tracers<H> {
     fn new(threads: usize, hosts: [H; 2]) -> Self {
-        let hosts = hosts.map(|host| Tracer { host, times: Vec::new() });
+        let hosts = hosts.map(|host| Tracer { host, times: Vec::new(), commits: Vec::new() });
         Self { hosts, threads, steps: measure_steps(), blocks: Vec::new() }
     }
 
@@ -198,7 +220,7 @@ impl<H: Host> Tracers<H> {
             }
         }
         if number > 0 {
-            let [alone, beside] = traces;
+            let [alone, beside] = traces.map(Runs::new);
             self.blocks.push(TracedBlock::new(&alone, &beside, self.steps.clock_ns, None)?);
         }
         Ok(())
@@ -210,22 +232,17 @@ impl<H: Host> Tracers<H> {
         let (Some(one), Some(many)) = (row(1), row(self.threads)) else {
             anyhow::bail!("a model needs a row of one thread and one of more");
         };
-        let fastest = |times: &mut dyn Iterator<Item = f64>| times.fold(f64::INFINITY, f64::min);
-        let times = [(0, one), (1, many)].map(|(at, row): (usize, &Row<H>)| {
-            let rest = fastest(&mut row.times.iter().map(|times| times[Part::Rest]));
-            let mut times = self.hosts[at].times.clone();
-            times.iter_mut().for_each(|times| times[Part::Rest] = rest);
-            times
-        });
+        let rest = |times: &BlockTimes| times[Part::Rest];
+        let [one_times, many_times] = [(0, one), (1, many)]
+            .map(|(at, row): (usize, &Row<H>)| self.hosts[at].samples(row.runs().typical(rest)));
         let blocks: Vec<&TracedBlock> = self.blocks.iter().collect();
-        let [one_times, many_times] = &times;
         let samples =
-            Samples { one: one_times, many: many_times, threads: self.threads, traced: &blocks };
+            Samples { one: &one_times, many: &many_times, threads: self.threads, traced: &blocks };
         let model = CostModel::fit(&samples, &self.steps);
         let checks = [one, many].map(|row| {
             let runs = row.times.iter().map(BlockTimes::total).zip(row.quiet.iter().copied());
             let simulated_ns = block_ns(&model, &blocks, row.threads);
-            Check::new(row.threads, &runs.collect::<Vec<_>>(), simulated_ns)
+            Check::new(row.threads, runs.collect(), simulated_ns)
         });
         Ok(Scaling::new(model, checks.into(), &blocks))
     }

@@ -45,7 +45,7 @@ fn checks(checks: &[Check]) -> String {
             },
         ]
     });
-    aligned(["threads", "quiet runs", "fastest", "simulated", "error"], &[0, 1, 2, 3, 4], rows)
+    aligned(["threads", "quiet runs", "measured", "simulated", "error"], &[0, 1, 2, 3, 4], rows)
 }
 
 fn costs(costs: &CostModel) -> String {

@@ -15,18 +15,17 @@ use super::expect_equal;
 use crate::Progress;
 use crate::access::{RecordedBlock, Rule};
 use crate::contracts::{OPERATOR, call, expect_success, instantiate, next_block};
-use crate::quiet::Watch;
+use crate::quiet::{Runs, Watch};
 use crate::scaling::{
     BlockTimes, Check, CostModel, LIMITS, MeasuredSteps, Part, Samples, Shape, TracedBlock,
     WORKERS, measure_steps,
 };
 use crate::schedule::{Graph, Ideal, Task};
-use crate::spread::Spread;
 use anyhow::{Context, ensure};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 use tollway::oracle::Oracle;
-use tollway::{Address, Block, Call, Compiler, Config, Gas, Runtime};
+use tollway::{Address, Block, BlockTrace, Call, Compiler, Config, Gas, Runtime};
 use tollway_contracts_wasm::SYNTHETIC;
 use tollway_host_api::Mode;
 
@@ -42,8 +41,8 @@ pub struct AccessOptions {
     /// Which recorded touches are writes, and which adds.
     pub rule: Rule,
     /// How many quiet runs of each block there should be for its times; their median counts. On a
-    /// machine that is never quiet, [`RUNS_PER_REPEAT_MAX`] times as many runs are made, and all
-    /// count.
+    /// machine that is never quiet, [`RUNS_PER_REPEAT_MAX`] times as many runs are made, and the
+    /// fastest counts.
     pub repeats: usize,
     /// The engine's compiler.
     pub compiler: Compiler,
@@ -205,26 +204,19 @@ struct Replay {
 /// A traced block runs so often.
 const TRACED_RUNS: usize = 3;
 
-/// The untraced runs of a block on one number of threads.
-#[derive(Default)]
-struct Runs {
-    /// Milliseconds, and whether the run was quiet.
-    ms: Vec<(f64, bool)>,
-    /// Nanoseconds of what is neither resolve, plan, lanes nor settling, in the fastest run of it.
-    rest_ns: Option<f64>,
+/// An untraced run of a block.
+#[derive(Clone, Copy)]
+struct Run {
+    ms: f64,
+    /// Nanoseconds of what is neither resolve, plan, lanes nor settling.
+    rest_ns: f64,
 }
 
-impl Runs {
-    fn quiet_count(&self) -> usize {
-        self.ms.iter().filter(|run| run.1).count()
-    }
+/// All of them on one number of threads, each with whether it was quiet.
+type Timed = Vec<(Run, bool)>;
 
-    /// The median time of quiet runs; of all, if none was.
-    fn median_ms(&self) -> f64 {
-        let none_quiet = self.quiet_count() == 0;
-        let counted = self.ms.iter().filter(|run| run.1 || none_quiet);
-        Spread::of(&counted.map(|run| run.0).collect::<Vec<_>>()).median
-    }
+fn quiet_count(timed: &Timed) -> usize {
+    timed.iter().filter(|run| run.1).count()
 }
 
 impl Replay {
@@ -256,8 +248,9 @@ impl Replay {
         let calls = tasks.iter().map(|task| self.call(task)).collect();
         let block = next_block(&self.parallel, calls);
         self.expect_plan(&block, &graph)?;
-        let runs = self.measure(&block, options.repeats)?;
-        let [serial_ms, parallel_ms] = [0, 1].map(|at| runs[at].median_ms());
+        let timed = self.measure(&block, options.repeats)?;
+        let runs = timed.clone().map(Runs::new);
+        let [serial_ms, parallel_ms] = [0, 1].map(|at: usize| runs[at].typical(|run| run.ms));
         let model = self.model(&block, tasks, &runs, options.threads)?;
         self.commit(&block)?;
         let mut record = AccessRecord {
@@ -269,17 +262,17 @@ impl Replay {
             ideal_speedup: graph.ideal(),
             serial_ms,
             parallel_ms,
-            quiet: runs.iter().all(|runs| runs.quiet_count() > 0),
+            quiet: runs.iter().all(Runs::is_quiet),
             reached_of_ideal: serial_ms / parallel_ms / graph.speedup(options.threads),
             checks: Vec::new(),
             simulated: Vec::new(),
         };
         if let Some((model, traced)) = model {
-            let check = |threads: usize, runs: &Runs| {
-                let ns: Vec<_> = runs.ms.iter().map(|(ms, quiet)| (ms * 1e6, *quiet)).collect();
-                Check::new(threads, &ns, model.block_ns(&traced, threads))
+            let check = |threads: usize, timed: &Timed| {
+                let ns = timed.iter().map(|(run, quiet)| (run.ms * 1e6, *quiet)).collect();
+                Check::new(threads, ns, model.block_ns(&traced, threads))
             };
-            record.checks = vec![check(1, &runs[0]), check(options.threads, &runs[1])];
+            record.checks = vec![check(1, &timed[0]), check(options.threads, &timed[1])];
             let one = model.block_ns(&traced, 1);
             let point = |workers| AccessPoint {
                 workers,
@@ -296,7 +289,7 @@ impl Replay {
         &mut self,
         block: &Block,
         tasks: Vec<Task>,
-        runs: &[Runs; 2],
+        runs: &[Runs<Run>; 2],
         threads: usize,
     ) -> anyhow::Result<Option<(CostModel, TracedBlock)>> {
         let Some(tracers) = &mut self.tracers else {
@@ -305,24 +298,28 @@ impl Replay {
         let mut traces = [Vec::new(), Vec::new()];
         for _ in 0..TRACED_RUNS {
             for (runtime, traces) in tracers.iter_mut().zip(&mut traces) {
-                traces.push(runtime.execute(block)?.trace.context("the runtime made no trace")?);
+                let watch = Watch::start();
+                let outcome = runtime.execute(block)?;
+                let quiet = watch.was_quiet();
+                traces.push((outcome.trace.context("the runtime made no trace")?, quiet));
             }
         }
-        let [alone, beside] = &traces;
-        let times = [(alone, &runs[0]), (beside, &runs[1])].map(|(traces, runs)| {
-            let times = traces.iter().map(|trace| {
+        let times = |traces: &[(BlockTrace, bool)], runs: &Runs<Run>| {
+            let rest_ns = runs.typical(|run| run.rest_ns);
+            let times = traces.iter().map(|(trace, quiet)| {
                 // Neither decoding nor the commit is part of a record's times.
                 let mut times =
                     BlockTimes::outside_of_calls(Duration::ZERO, trace, Duration::ZERO)?;
-                times[Part::Rest] = runs.rest_ns.unwrap_or(0.0);
-                Ok(times)
+                times[Part::Rest] = rest_ns;
+                Ok((times, *quiet))
             });
-            times.collect::<anyhow::Result<Vec<_>>>()
-        });
-        let [one, many] = times;
+            anyhow::Ok(Runs::new(times.collect::<anyhow::Result<_>>()?))
+        };
+        let [one, many] = [times(&traces[0], &runs[0])?, times(&traces[1], &runs[1])?];
+        let [alone, beside] = traces.map(Runs::new);
         let shape = Some(Shape::Accesses(tasks));
-        let traced = TracedBlock::new(alone, beside, self.steps.clock_ns, shape)?;
-        let samples = Samples { one: &one?, many: &many?, threads, traced: &[&traced] };
+        let traced = TracedBlock::new(&alone, &beside, self.steps.clock_ns, shape)?;
+        let samples = Samples { one: &one, many: &many, threads, traced: &[&traced] };
         let model = CostModel::fit(&samples, &self.steps);
         Ok(Some((model, traced)))
     }
@@ -350,16 +347,16 @@ impl Replay {
     }
 
     /// Executes the block without committing it, on one thread and on those asked for in turn.
-    fn measure(&mut self, block: &Block, repeats: usize) -> anyhow::Result<[Runs; 2]> {
-        let mut runs = [Runs::default(), Runs::default()];
+    fn measure(&mut self, block: &Block, repeats: usize) -> anyhow::Result<[Timed; 2]> {
+        let mut timed = [Vec::new(), Vec::new()];
         for run in 0..repeats * RUNS_PER_REPEAT_MAX {
-            if run >= repeats && runs.iter().all(|runs| runs.quiet_count() >= repeats) {
+            if run >= repeats && timed.iter().all(|timed| quiet_count(timed) >= repeats) {
                 break;
             }
-            execute(&mut self.serial, block, &mut runs[0])?;
-            execute(&mut self.parallel, block, &mut runs[1])?;
+            timed[0].push(execute(&mut self.serial, block)?);
+            timed[1].push(execute(&mut self.parallel, block)?);
         }
-        Ok(runs)
+        Ok(timed)
     }
 
     /// Makes the block part of all states and checks that they are one.
@@ -394,7 +391,7 @@ fn runtime(
     Ok((runtime, contract))
 }
 
-fn execute(runtime: &mut Runtime, block: &Block, runs: &mut Runs) -> anyhow::Result<()> {
+fn execute(runtime: &mut Runtime, block: &Block) -> anyhow::Result<(Run, bool)> {
     let watch = Watch::start();
     let clock = Instant::now();
     let outcome = runtime.execute(block)?;
@@ -402,8 +399,5 @@ fn execute(runtime: &mut Runtime, block: &Block, runs: &mut Runs) -> anyhow::Res
     let quiet = watch.was_quiet();
     let times = BlockTimes::new(Duration::ZERO, elapsed, &outcome.stats, Duration::ZERO);
     drop(outcome);
-    runs.ms.push((elapsed.as_secs_f64() * 1e3, quiet));
-    let rest_ns = times[Part::Rest];
-    runs.rest_ns = Some(runs.rest_ns.map_or(rest_ns, |fastest| fastest.min(rest_ns)));
-    Ok(())
+    Ok((Run { ms: elapsed.as_secs_f64() * 1e3, rest_ns: times[Part::Rest] }, quiet))
 }

@@ -157,7 +157,7 @@ fn recorded_patterns_run_as_the_oracle_says() {
 fn record(gas_total: u64, reached_of_ideal: f64, quiet: bool) -> AccessRecord {
     let mut record = replay_blocks(&[recorded()], Rule::Credit, 1).remove(0);
     let point = |workers| AccessPoint { workers, speedup: reached_of_ideal, ideal_speedup: 9.0 };
-    let check = Check::new(2, &[(1.0, quiet)], 1.0 - reached_of_ideal / 10.0);
+    let check = Check::new(2, vec![(1.0, quiet)], 1.0 - reached_of_ideal / 10.0);
     record.simulated = vec![point(2), point(32)];
     record.checks = vec![check.clone(), check];
     AccessRecord { gas_total, reached_of_ideal, quiet, ..record }

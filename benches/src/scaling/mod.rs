@@ -16,8 +16,8 @@
 //!    (`tests::curves_of_independent_calls`, `tests::curves_of_chains_are_flat`).
 //!
 //! From times on one and two threads, a part's serial share is twice the latter less the former: it
-//! is noisier than both, and at the right end of the curve little else is left. Hence the fastest
-//! runs, and many of them.
+//! is noisier than both, and at the right end of the curve little else is left. Hence many runs, of
+//! which those count that had the machine to themselves; see [`crate::quiet`].
 //!
 //! See [`LIMITS`] for what is not modelled.
 
@@ -32,6 +32,7 @@ pub use measure::{MeasuredSteps, measure_steps};
 pub use model::{BlockTimes, CostModel, PART_COUNT, Part, PartCost, Samples};
 pub use traced::{Shape, TracedBlock};
 
+use crate::quiet::Runs;
 use crate::spread::Spread;
 use serde::Serialize;
 
@@ -69,7 +70,7 @@ pub struct Check {
     pub runs: usize,
     /// Those of them that had the machine to themselves; see [`crate::quiet`].
     pub quiet_runs: usize,
-    /// Nanoseconds of the fastest run, of the quiet ones if there are any.
+    /// Nanoseconds: the median of quiet runs, the fastest run if none was quiet.
     pub measured_ns: f64,
     /// Simulated.
     pub simulated_ns: f64,
@@ -82,20 +83,11 @@ impl Check {
     ///
     /// # Panics
     /// If there are no runs.
-    pub fn new(threads: usize, runs: &[(f64, bool)], simulated_ns: f64) -> Self {
-        let quiet: Vec<f64> = runs.iter().filter(|run| run.1).map(|run| run.0).collect();
-        let measured_ns = match quiet.is_empty() {
-            true => fastest(runs.iter().map(|run| run.0)),
-            false => fastest(quiet.iter().copied()),
-        };
-        Self {
-            threads,
-            runs: runs.len(),
-            quiet_runs: quiet.len(),
-            measured_ns,
-            simulated_ns,
-            error: simulated_ns / measured_ns - 1.0,
-        }
+    pub fn new(threads: usize, runs: Vec<(f64, bool)>, simulated_ns: f64) -> Self {
+        let (count, quiet_runs) = (runs.len(), runs.iter().filter(|run| run.1).count());
+        let measured_ns = Runs::new(runs).typical(|ns| *ns);
+        let error = simulated_ns / measured_ns - 1.0;
+        Self { threads, runs: count, quiet_runs, measured_ns, simulated_ns, error }
     }
 }
 
@@ -147,10 +139,6 @@ fn curve(costs: &CostModel, blocks: &[&TracedBlock]) -> Vec<CurvePoint> {
         }
     };
     WORKERS.map(point).into()
-}
-
-fn fastest(times: impl Iterator<Item = f64>) -> f64 {
-    Spread::of(&times.collect::<Vec<_>>()).min
 }
 
 fn median(numbers: impl Iterator<Item = f64>) -> f64 {

@@ -1,8 +1,9 @@
 //! The costs of a block's parts and of the scheduler's steps, and what they make of a block.
 
 use super::measure::MeasuredSteps;
+use super::median;
 use super::traced::{self, Gap, TracedBlock, UNITS_PER_NS};
-use super::{fastest, median};
+use crate::quiet::Runs;
 use crate::schedule::StepCosts;
 use crate::spread::Spread;
 use anyhow::Context;
@@ -193,13 +194,12 @@ pub struct CostModel {
     pub parts: Vec<PartCost>,
 }
 
-/// What a model is fitted to: runs of blocks of one kind. Of each part the fastest counts: what
-/// slows the others down is the rest of the machine.
+/// What a model is fitted to: runs of blocks of one kind.
 pub struct Samples<'s> {
     /// Runs on one thread, calls left out: [`BlockTimes::outside_of_calls`].
-    pub one: &'s [BlockTimes],
+    pub one: &'s Runs<BlockTimes>,
     /// The same on several.
-    pub many: &'s [BlockTimes],
+    pub many: &'s Runs<BlockTimes>,
     /// How many threads that is; at least 2.
     pub threads: usize,
     /// The calls.
@@ -231,7 +231,7 @@ impl CostModel {
         };
         model.parts = Part::ALL
             .map(|part| {
-                let time = |times: &[BlockTimes]| fastest(times.iter().map(|times| times[part]));
+                let time = |runs: &Runs<BlockTimes>| runs.typical(|times| times[part]);
                 let items = median(blocks.iter().map(|block| match part.item() {
                     "call" => block.call_ns.len() as f64,
                     "access" => block.accesses as f64,

@@ -2,6 +2,7 @@
 
 use super::traced::Gap;
 use super::*;
+use crate::quiet::Runs;
 use crate::schedule::Task;
 use std::time::Duration;
 use tollway::BlockTrace;
@@ -57,6 +58,10 @@ fn independent(calls: usize, model: &CostModel) -> TracedBlock {
     block(Shape::Waits(vec![Vec::new(); calls]), calls, model)
 }
 
+fn quiet<T, const N: usize>(runs: [T; N]) -> Runs<T> {
+    Runs::new(runs.map(|run| (run, true)).into())
+}
+
 fn close(found: f64, expected: f64) {
     assert!((found - expected).abs() < 1e-6 * expected.abs().max(1.0), "{found} {expected}");
 }
@@ -65,8 +70,8 @@ fn check_fit(threads: usize) {
     let model = known(threads);
     let block = independent(64, &model);
     let samples = Samples {
-        one: &[times(&model, 1)],
-        many: &[times(&model, threads)],
+        one: &quiet([times(&model, 1)]),
+        many: &quiet([times(&model, threads)]),
         threads,
         traced: &[&block],
     };
@@ -102,7 +107,8 @@ fn slower_parts_cost_what_sharing_costs() {
     let (mut one, mut many) = (BlockTimes::default(), BlockTimes::default());
     (one[Part::Plan], many[Part::Plan]) = (5_000.0, 6_000.0);
     (one[Part::Commit], many[Part::Commit]) = (5_000.0, 1_000.0);
-    let samples = Samples { one: &[one], many: &[many], threads: 2, traced: &[&block] };
+    let samples =
+        Samples { one: &quiet([one]), many: &quiet([many]), threads: 2, traced: &[&block] };
     let found = CostModel::fit(&samples, &STEPS);
     let part = |part: Part| {
         let part = found.parts[part as usize];
@@ -114,23 +120,24 @@ fn slower_parts_cost_what_sharing_costs() {
 }
 
 #[test]
-fn the_fastest_run_of_each_part_counts() {
+fn quiet_runs_are_what_a_model_is_made_of() {
     let model = known(2);
     let block = independent(8, &model);
-    let slow = |part: Part, mut times: BlockTimes| {
-        times[part] *= 3.0;
+    let slow = |mut times: BlockTimes| {
+        times[Part::Plan] *= 3.0;
         times
     };
-    let runs = |threads| {
+    let runs = |threads, is_quiet| {
         let times = times(&model, threads);
-        [slow(Part::Plan, times), slow(Part::Commit, times)]
+        Runs::new(vec![(slow(times), is_quiet), (times, is_quiet), (times, is_quiet)])
     };
-    let (one, many) = (runs(1), runs(2));
-    let samples = Samples { one: &one, many: &many, threads: 2, traced: &[&block] };
-    let found = CostModel::fit(&samples, &STEPS);
-    for (found, part) in found.parts.iter().zip(&model.parts) {
-        close(found.serial_ns, part.serial_ns);
-    }
+    let serial_ns = |is_quiet| {
+        let (one, many) = (runs(1, is_quiet), runs(2, is_quiet));
+        let samples = Samples { one: &one, many: &many, threads: 2, traced: &[&block] };
+        CostModel::fit(&samples, &STEPS).parts[Part::Plan as usize].serial_ns
+    };
+    close(serial_ns(true), model.parts[Part::Plan as usize].serial_ns);
+    close(serial_ns(false), model.parts[Part::Plan as usize].serial_ns);
 }
 
 /// The costs of a step and of an edge that these gaps, of (edges, ns), give.
@@ -138,7 +145,7 @@ fn check_steps(gaps: &[(u64, f64)], expected: (f64, f64)) {
     let model = known(2);
     let mut block = independent(8, &model);
     block.gaps = gaps.iter().map(|(edges, ns)| Gap { edges: *edges, ns: *ns }).collect();
-    let times = [times(&model, 1)];
+    let times = quiet([times(&model, 1)]);
     let samples = Samples { one: &times, many: &times, threads: 2, traced: &[&block] };
     let found = CostModel::fit(&samples, &STEPS);
     close(found.next_ns, expected.0);
@@ -205,10 +212,10 @@ fn curves_take_the_middle_block() {
 
 #[test]
 fn quiet_runs_are_what_counts() {
-    let check = Check::new(2, &[(100.0, false), (120.0, true), (130.0, true)], 132.0);
+    let check = Check::new(2, vec![(100.0, false), (110.0, true), (130.0, true)], 132.0);
     assert_eq!((check.runs, check.quiet_runs, check.measured_ns), (3, 2, 120.0));
     close(check.error, 0.1);
-    assert_eq!(Check::new(2, &[(100.0, false), (90.0, false)], 90.0).measured_ns, 90.0);
+    assert_eq!(Check::new(2, vec![(100.0, false), (90.0, false)], 90.0).measured_ns, 90.0);
 }
 
 /// A trace of calls with these times and waits; every call is on the critical path that `chain`
@@ -260,9 +267,14 @@ fn traces_become_blocks() {
         trace(&[(100, 920), (950, 1_160), (1_200, 1_330)], &waits, 2),
     ];
     let beside = [trace(&[(100, 250), (300, 570), (100, 230)], &waits, 2)];
-    let block = TracedBlock::new(&alone, &beside, 20.0, None).unwrap();
+    // Runs that were not quiet: the fastest counts, call by call.
+    let noisy = Runs::new(alone.clone().map(|trace| (trace, false)).into());
+    let block = TracedBlock::new(&noisy, &quiet(beside.clone()), 20.0, None).unwrap();
     assert_eq!(block.call_ns, [Some(100.0), Some(190.0), Some(100.0)]);
     close(block.busy_factor, (130.0 + 250.0 + 110.0) / 390.0);
+    let block = TracedBlock::new(&quiet(alone.clone()), &quiet(beside), 20.0, None).unwrap();
+    assert_eq!(block.call_ns, [Some(450.0), Some(195.0), Some(105.0)]);
+    close(block.busy_factor, 1.0);
     let gap = |edges, ns| Gap { edges, ns };
     assert_eq!(block.gaps, [gap(1, 10.0), gap(0, 10.0), gap(1, 10.0), gap(0, 20.0)]);
 
@@ -278,7 +290,9 @@ fn traces_that_leave_out_waits_are_refused() {
     let waits: [&[u32]; 2] = [&[], &[]];
     let traces = [trace(&[(100, 220), (250, 470)], &waits, 2)];
     let refused = |alone: &[BlockTrace], beside: &[BlockTrace]| {
-        TracedBlock::new(alone, beside, 20.0, None).unwrap_err().to_string()
+        let [alone, beside] = [alone, beside]
+            .map(|traces| Runs::new(traces.iter().map(|trace| (trace.clone(), true)).collect()));
+        TracedBlock::new(&alone, &beside, 20.0, None).unwrap_err().to_string()
     };
     assert_eq!(
         refused(&traces, &traces),
@@ -288,6 +302,7 @@ fn traces_that_leave_out_waits_are_refused() {
     // Unless it is known better.
     let task = Task { cost: 0, accesses: vec![(0, Mode::Write)] };
     let shape = Some(Shape::Accesses(vec![task; 2]));
+    let traces = quiet(traces);
     assert!(TracedBlock::new(&traces, &traces, 20.0, shape).is_ok());
 }
 

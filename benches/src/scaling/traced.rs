@@ -1,7 +1,7 @@
 //! A block as traced runs saw it: what each call took, and who waits for whom.
 
+use crate::quiet::Runs;
 use crate::schedule::{Graph, Task};
-use crate::spread::Spread;
 use anyhow::ensure;
 use tollway::{BlockTrace, CallTrace};
 
@@ -42,19 +42,18 @@ pub struct TracedBlock {
 }
 
 impl TracedBlock {
-    /// From traced runs of one block on one thread, and others on several threads: of each call the
-    /// fastest, because what makes it slower is the rest of the machine. Reading a clock takes
+    /// From traced runs of one block on one thread, and others on several threads. Reading a clock takes
     /// `clock_ns`, which is not part of a call. `shape` if it is known better than the trace tells.
     ///
     /// # Errors
     /// If a trace does not tell of the whole critical path, or there is no run of a kind.
     pub fn new(
-        alone: &[BlockTrace],
-        beside: &[BlockTrace],
+        alone: &Runs<BlockTrace>,
+        beside: &Runs<BlockTrace>,
         clock_ns: f64,
         shape: Option<Shape>,
     ) -> anyhow::Result<Self> {
-        let (Some(first), false) = (alone.first(), beside.is_empty()) else {
+        let (Some(first), false) = (alone.as_slice().first(), beside.as_slice().is_empty()) else {
             anyhow::bail!("a block was not traced");
         };
         let waits = || first.calls.iter().map(|call| call.waits_for.clone()).collect();
@@ -77,7 +76,8 @@ impl TracedBlock {
         if both[0] > 0.0 {
             block.busy_factor = (both[1] / both[0]).max(1.0);
         }
-        block.gaps = alone.iter().flat_map(|trace| gaps(trace, &graph, clock_ns)).collect();
+        let traces = alone.as_slice().iter();
+        block.gaps = traces.flat_map(|trace| gaps(trace, &graph, clock_ns)).collect();
         Ok(block)
     }
 
@@ -104,16 +104,18 @@ fn ran(call: &CallTrace) -> bool {
     call.end_ns > 0
 }
 
-/// The fastest time of each call.
-fn call_times(traces: &[BlockTrace], clock_ns: f64) -> Vec<Option<f64>> {
+/// The typical time of each call.
+fn call_times(traces: &Runs<BlockTrace>, clock_ns: f64) -> Vec<Option<f64>> {
+    let runs = traces.as_slice();
     let time = |index: usize| {
-        let runs =
-            traces.iter().filter_map(|trace| trace.calls.get(index)).filter(|call| ran(call));
-        let times: Vec<f64> =
-            runs.map(|call| ((call.end_ns - call.start_ns) as f64 - clock_ns).max(0.0)).collect();
-        (!times.is_empty()).then(|| Spread::of(&times).min)
+        let calls = runs.iter().filter_map(|trace| trace.calls.get(index));
+        let times = calls
+            .filter(|call| ran(call))
+            .map(|call| ((call.end_ns - call.start_ns) as f64 - clock_ns).max(0.0));
+        let mut times = times.peekable();
+        times.peek().is_some().then(|| traces.typical_of(times))
     };
-    (0..traces.first().map_or(0, |trace| trace.calls.len())).map(time).collect()
+    (0..runs.first().map_or(0, |trace| trace.calls.len())).map(time).collect()
 }
 
 /// From the start of the first call to the end of the last.
