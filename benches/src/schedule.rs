@@ -19,6 +19,10 @@
 //! 2. Nodes are created in block order, each after what it waits for, so an index is a topological
 //!    rank (`tests::schedules_equal_the_naive_ones` would loop or differ otherwise).
 
+mod lanes;
+
+pub use lanes::{LanesRun, ROOTS_AT_ONCE, StepCosts};
+
 use hashbrown::HashMap;
 use serde::Serialize;
 use std::cmp::Reverse;
@@ -84,7 +88,35 @@ impl Graph {
         for (call, task) in (0..).zip(tasks) {
             builder.push(call, task);
         }
-        let nodes = builder.nodes;
+        Self::of_nodes(builder.nodes)
+    }
+
+    /// The graph of calls in block order, from the earlier calls that each one waits for. Calls
+    /// without a cost are left out: they do not run in lanes, and nobody waits for them.
+    ///
+    /// # Panics
+    /// If there are not as many lists as costs, or a call waits for itself, a later call or one
+    /// that is left out.
+    pub fn of_waits(costs: &[Option<u64>], waits: &[Vec<u32>]) -> Self {
+        assert_eq!(costs.len(), waits.len(), "each call has a cost and a list of waits");
+        let mut builder = Builder::default();
+        let mut node_of: Vec<Option<u32>> = Vec::with_capacity(costs.len());
+        for ((call, cost), waits) in (0..).zip(costs).zip(waits) {
+            node_of.push(cost.map(|cost| {
+                let earlier = |earlier: &u32| {
+                    let node = node_of.get(*earlier as usize).copied().flatten();
+                    node.expect("a call waits for earlier calls that run")
+                };
+                let mut waits: Vec<u32> = waits.iter().map(earlier).collect();
+                waits.sort_unstable();
+                waits.dedup();
+                builder.add_node(Some(call), cost, &waits)
+            }));
+        }
+        Self::of_nodes(builder.nodes)
+    }
+
+    fn of_nodes(nodes: Vec<Node>) -> Self {
         let remaining = longest_chains(&nodes, |node| node.cost);
         let calls = longest_chains(&nodes, |node| node.call.is_some().into());
         let critical_path_calls = calls.into_iter().max().unwrap_or(0) as u32;
@@ -375,12 +407,12 @@ pub(crate) mod naive {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
     /// A block such as `3 w:a r:b | 5 +a`: cost, then accesses of keys a to z.
-    fn block(text: &str) -> Vec<Task> {
+    pub(crate) fn block(text: &str) -> Vec<Task> {
         let task = |text: &str| {
             let mut words = text.split_whitespace();
             let cost = words.next().unwrap().parse().unwrap();
@@ -444,7 +476,7 @@ mod tests {
         assert_eq!(graph.speedup(2), 1.0);
     }
 
-    fn any_tasks() -> impl Strategy<Value = Vec<Task>> {
+    pub(crate) fn any_tasks() -> impl Strategy<Value = Vec<Task>> {
         let mode = prop_oneof![Just(Mode::Read), Just(Mode::Add), Just(Mode::Write)];
         let accesses = prop::collection::vec((0u32..8, mode), 0..5);
         let task = (1u64..9, accesses).prop_map(|(cost, accesses)| Task { cost, accesses });

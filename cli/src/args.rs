@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use tollway_benches::access::Rule;
+use tollway_benches::crowd::Payers;
 use tollway_benches::swaps::{Distribution, exchange};
 
 /// Run blocks of contract calls in parallel lanes, with the very result of running them one by
@@ -45,7 +46,7 @@ pub(crate) enum Command {
 const INSPECT_EXAMPLES: &str = "\
 Examples:
   tollway inspect target/my_contract.wasm
-  tollway inspect token                  a sample: token, pair, dex or synthetic
+  tollway inspect token                  a sample: token, pair, dex, vote or synthetic
   tollway inspect pair --with token      look into the contracts that it calls, too
   tollway inspect token --json | jq '.methods[].access'";
 
@@ -199,10 +200,24 @@ pub(crate) enum ReplayCommand {
         /// Which accesses commute
         #[arg(long, value_enum, default_value = "all")]
         rule: RuleName,
-        /// Print a JSON line a block for programs
+        /// Print a JSON line a block for programs, then one with a summary
         #[arg(long)]
         json: bool,
     },
+}
+
+/// What a measurement of generated blocks takes.
+#[derive(Debug, Args)]
+pub(crate) struct MeasureArgs {
+    /// Worker threads, one row for each number; with 1 and more, also what up to 128 would bring
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', default_value = "1,2", value_parser = threads)]
+    pub(crate) threads: Vec<usize>,
+    /// Blocks to time, after one for warm-up
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) blocks: u32,
+    /// Print a JSON line a row for programs, then one with what more threads would bring
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -218,16 +233,42 @@ pub(crate) enum BenchCommand {
         /// One contract, or pools that call token contracts
         #[arg(long, value_enum)]
         variant: Variant,
-        /// Worker threads, one row for each number
-        #[arg(long, value_name = "N,N,…", value_delimiter = ',', default_value = "1,2", value_parser = threads)]
-        threads: Vec<usize>,
-        /// Blocks to time, after one for warm-up
-        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-        blocks: u32,
-        /// Print a JSON line a row for programs
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        measure: MeasureArgs,
     },
+    /// Time blocks of 10,000 token payments to one merchant, and check every balance
+    #[command(after_help = "Example:\n  tollway bench payments --payers uniform --threads 1,2")]
+    Payments {
+        /// Who pays
+        #[arg(long, value_enum, default_value = "disjoint")]
+        payers: PayersName,
+        #[command(flatten)]
+        measure: MeasureArgs,
+    },
+    /// Time blocks of 10,000 votes on one proposal, and check every tally
+    #[command(after_help = "Example:\n  tollway bench votes --threads 1,2")]
+    Votes {
+        #[command(flatten)]
+        measure: MeasureArgs,
+    },
+}
+
+/// Who pays the merchant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PayersName {
+    /// Everybody once a block
+    Disjoint,
+    /// Anybody, so some pay several times
+    Uniform,
+}
+
+impl From<PayersName> for Payers {
+    fn from(payers: PayersName) -> Self {
+        match payers {
+            PayersName::Disjoint => Self::Disjoint,
+            PayersName::Uniform => Self::Uniform,
+        }
+    }
 }
 
 /// A generator of blocks.
@@ -332,6 +373,8 @@ mod tests {
             parse(&format!("tollway bench swaps --dist hot --variant monolith --threads {list}"))
         };
         assert!(threads("1,2,256").is_ok());
+        assert!(parse("tollway bench votes").is_ok());
+        assert!(parse("tollway bench payments --payers uniform --threads 2 --json").is_ok());
         for wrong in ["0", "1,", "257", "x", "1,,2"] {
             assert_eq!(
                 threads(wrong).err(),

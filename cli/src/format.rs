@@ -76,6 +76,32 @@ pub(crate) fn fit(text: &str, chars_max: usize) -> String {
     format!("{start}…{end}")
 }
 
+/// The text with its first letter as a capital.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// A paragraph in lines of at most 100 characters.
+pub(crate) fn wrapped(text: &str) -> String {
+    const COLUMNS_MAX: usize = 100;
+    let mut lines = String::new();
+    let mut columns = 0;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if columns > 0 && columns + 1 + length > COLUMNS_MAX {
+            lines.push('\n');
+            columns = 0;
+        } else if columns > 0 {
+            lines.push(' ');
+            columns += 1;
+        }
+        lines.push_str(word);
+        columns += length;
+    }
+    lines
+}
+
 /// Whether a character could do more than show itself: control codes, which steer terminals and are
 /// not allowed in XML, and what turns the direction of a text around. Names come from contracts, so
 /// they hold anything.
@@ -144,5 +170,18 @@ mod tests {
         assert_eq!(fit("0123456789", 5), "01…89");
         assert_eq!(fit("äöüäöü", 3), "ä…ü");
         assert_eq!(fit("ab", 0), "…");
+    }
+
+    #[test]
+    fn paragraphs_break_between_words() {
+        let text = wrapped(&"word ".repeat(30));
+        assert_eq!(text.lines().map(|line| line.chars().count()).max(), Some(99));
+        assert_eq!(text.split_whitespace().count(), 30);
+    }
+
+    #[test]
+    fn sentences_start_with_capitals() {
+        assert_eq!(sentence("a call"), "A call");
+        assert_eq!(sentence(""), "");
     }
 }

@@ -7,6 +7,7 @@
 //!              │
 //!              ├──▶ inspect         what a contract declares, and who waits for whom
 //!              ├──▶ report          a plan or a run, as tables
+//!              ├──▶ scaling         what more cores would bring, as tables
 //!              ├──▶ chrome          …as a Chrome trace
 //!              └──▶ picture         …as SVG or HTML
 //! ```
@@ -30,6 +31,7 @@ mod inspect;
 mod picture;
 mod reference;
 mod report;
+mod scaling;
 
 mod format;
 mod output;

@@ -311,12 +311,24 @@ fn replay_access_follows_the_rule() {
         assert_eq!((&records[0]["block"], &records[0]["calls"]), (&7.into(), &3.into()));
         assert_eq!(records[0]["gas_total"], 100_000);
         assert_eq!(records[0]["ideal_speedup"].as_object().map(|ideal| ideal.len()), Some(4));
+        let summary = &records[1]["summary"];
+        assert_eq!(
+            (records.len(), &summary["blocks"], &summary["rule"]),
+            (2, &1.into(), &rule.into())
+        );
+        assert_eq!(summary["reached_of_ideal"], records[0]["reached_of_ideal"]);
+        assert_eq!(summary["simulated"].as_array().map(Vec::len), Some(8));
         ["critical_path_calls", "critical_path_gas"].map(|field| records[0][field].as_u64())
     };
     assert_eq!(chain("all"), [Some(3), Some(100_000)]);
     assert_eq!(chain("nofee"), [Some(2), Some(50_000)]);
     assert_eq!(chain("credit"), [Some(2), Some(50_000)]);
-    assert!(prints(&["replay", "access", &dir]).contains("1 recorded block, rule all"));
+    let text = prints(&["replay", "access", &dir, "--threads", "2"]);
+    for part in ["1 recorded block, rule all", "over the ideal there", "possible", "not modelled"] {
+        assert!(text.contains(part), "{part} is not in:\n{text}");
+    }
+    // One thread has nothing to be compared with.
+    assert!(!prints(&["replay", "access", &dir, "--threads", "1"]).contains("simulated"));
 }
 
 #[test]
@@ -329,41 +341,85 @@ fn recorded_blocks_have_real_key_names() {
     fails(&["plan", "--access", &dir], 2, "--number");
 }
 
-#[test]
-fn bench_prints_a_line_for_each_thread_count() {
-    let args = [
-        "bench",
-        "swaps",
-        "--dist",
-        "hot",
-        "--variant",
-        "monolith",
-        "--threads",
-        "1,2",
-        "--blocks",
-        "1",
-    ];
-    let records = json_lines(&[&args[..], &["--json"]].concat());
+/// A bench with one measured block on 1 and 2 threads: its rows, which have these fields, and what
+/// it says of more threads.
+fn bench(args: &[&str], fields: &[&str]) {
+    let args = [&["bench"], args, &["--threads", "1,2", "--blocks", "1"]].concat();
+    let mut records = json_lines(&[&args[..], &["--json"]].concat());
+    let last = records.pop().expect("there is a last line");
     assert_eq!(records.len(), 2);
-    let fields = [
-        "variant",
-        "dist",
-        "threads",
-        "block",
-        "blocks",
-        "ns_per_swap_min",
-        "ns_per_swap_median",
-        "ns_per_swap_max",
-        "swaps_per_s_median",
-        "gas_per_swap",
-        "reserves_fnv",
-        "balances_fnv",
-    ];
     for (record, threads) in records.iter().zip([1, 2]) {
         assert!(fields.iter().all(|field| !record[field].is_null()), "{record}");
         assert_eq!(record["threads"], threads);
     }
-    assert!(prints(&args).contains("swaps/s"));
+    let scaling = &last["scaling"];
+    let numbers = |list: &str, field: &str| -> Vec<u64> {
+        let list = scaling[list].as_array().expect("a list");
+        list.iter().filter_map(|entry| entry[field].as_u64()).collect()
+    };
+    assert_eq!(numbers("curve", "workers"), [1, 2, 4, 8, 16, 32, 64, 128]);
+    assert_eq!(numbers("checks", "threads"), [1, 2]);
+    let parts = scaling["costs"]["parts"].as_array().expect("a list");
+    let names: Vec<_> = parts.iter().filter_map(|part| part["part"].as_str()).collect();
+    assert_eq!(names, ["decode", "resolve", "plan", "lanes", "settle", "rest", "commit"]);
+    for field in ["call_ns", "next_ns", "edge_ns", "grab_ns", "look_ns", "steal_ns"] {
+        assert!(scaling["costs"][field].as_f64() >= Some(0.0), "{scaling}");
+    }
+    assert!(scaling["limits"].as_str().is_some_and(|limits| limits.contains("NUMA")));
+    let text = prints(&args);
+    for part in [&format!("{}/s", args[1]), "efficiency", "quiet runs", "not modelled"] {
+        assert!(text.contains(part), "{part} is not in:\n{text}");
+    }
+}
+
+#[test]
+fn bench_swaps_prints_a_line_for_each_thread_count() {
+    bench(
+        &["swaps", "--dist", "hot", "--variant", "monolith"],
+        &[
+            "variant",
+            "dist",
+            "threads",
+            "block",
+            "blocks",
+            "ns_per_swap_min",
+            "ns_per_swap_median",
+            "ns_per_swap_max",
+            "swaps_per_s_median",
+            "gas_per_swap",
+            "reserves_fnv",
+            "balances_fnv",
+        ],
+    );
+}
+
+const CROWD_FIELDS: &[&str] = &[
+    "workload",
+    "dist",
+    "threads",
+    "block",
+    "blocks",
+    "ns_per_call_min",
+    "ns_per_call_median",
+    "ns_per_call_max",
+    "calls_per_s_median",
+    "speedup",
+    "quiet_blocks",
+    "gas_per_call",
+    "state_digest",
+];
+
+#[test]
+fn bench_payments_and_votes_print_lines_too() {
+    bench(&["payments", "--payers", "uniform"], CROWD_FIELDS);
+    bench(&["votes"], CROWD_FIELDS);
+}
+
+#[test]
+fn one_thread_count_has_no_curve() {
+    let records = json_lines(&["bench", "votes", "--threads", "2", "--blocks", "1", "--json"]);
+    assert_eq!(records.len(), 1);
+    assert!(records[0]["speedup"].is_null() && records[0]["scaling"].is_null());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 
 const TARGET: &str = "wasm32v1-none";
 const PROFILE: &str = "contract";
-const CONTRACTS: [&str; 4] = ["token", "pair", "dex", "synthetic"];
+const CONTRACTS: [&str; 5] = ["token", "pair", "dex", "vote", "synthetic"];
 
 /// What decides the output besides the contracts themselves.
 const SOURCES: [&str; 6] = [

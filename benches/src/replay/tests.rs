@@ -1,7 +1,9 @@
-use super::access::{AccessOptions, AccessRecord};
+use super::access::{AccessOptions, AccessPoint, AccessRecord, AccessSummary};
 use super::swaps::{SwapsOptions, SwapsReport};
 use crate::access::{self, RecordedBlock, RecordedCall, Rule, Touch};
 use crate::contracts::{OPERATOR, call, instantiate, next_block};
+use crate::scaling::{Check, WORKERS};
+use crate::schedule::Graph;
 use crate::table::tests::Scratch;
 use crate::v2;
 use crate::v2::tests::{HEADER, line};
@@ -138,9 +140,45 @@ fn recorded_patterns_run_as_the_oracle_says() {
                 assert_eq!(record.critical_path_calls, calls, "{rule}");
                 assert_eq!(record.critical_path_gas, gas, "{rule}");
                 assert!(record.serial_ms > 0.0 && record.parallel_ms > 0.0);
+                let ideal = Graph::new(&recorded().tasks(rule)).speedup(threads);
+                let reached = record.serial_ms / record.parallel_ms / ideal;
+                assert_eq!(record.reached_of_ideal, reached);
+                let points = record.simulated.iter().map(|point| point.workers);
+                let expected = if threads == 1 { &[][..] } else { &WORKERS };
+                assert_eq!(points.collect::<Vec<_>>(), expected);
+                let checked = record.checks.iter().map(|check| check.threads);
+                let expected = if threads == 1 { vec![] } else { vec![1, threads] };
+                assert_eq!(checked.collect::<Vec<_>>(), expected);
             }
         }
     }
+}
+
+fn record(gas_total: u64, reached_of_ideal: f64, quiet: bool) -> AccessRecord {
+    let mut record = replay_blocks(&[recorded()], Rule::Credit, 1).remove(0);
+    let point = |workers| AccessPoint { workers, speedup: reached_of_ideal, ideal_speedup: 9.0 };
+    let check = Check::new(2, vec![(1.0, quiet)], 1.0 - reached_of_ideal / 10.0);
+    record.simulated = vec![point(2), point(32)];
+    record.checks = vec![check.clone(), check];
+    AccessRecord { gas_total, reached_of_ideal, quiet, ..record }
+}
+
+#[test]
+fn summaries_are_weighted_by_gas() {
+    let options = AccessOptions { rule: Rule::Credit, ..AccessOptions::default() };
+    assert_eq!(AccessSummary::new(&[], &options), None);
+    // Up to 0.8, which comes third, blocks have half of the gas.
+    let records =
+        [record(6, 0.9, false), record(2, 0.5, true), record(3, 0.7, true), record(1, 0.8, true)];
+    let summary = AccessSummary::new(&records, &options).unwrap();
+    assert_eq!((summary.blocks, summary.quiet_blocks, summary.threads), (4, 3, 2));
+    assert_eq!(summary.reached_of_ideal, 0.8);
+    assert_eq!(summary.reached_of_ideal_quiet, Some(0.7));
+    assert_eq!(summary.simulated[1], AccessPoint { workers: 32, speedup: 0.8, ideal_speedup: 9.0 });
+    assert!(summary.simulation_errors.iter().all(|error| (error - 0.07).abs() < 1e-9));
+    let noisy = [record(6, 0.9, false)];
+    let summary = AccessSummary::new(&noisy, &options).unwrap();
+    assert_eq!((summary.reached_of_ideal, summary.reached_of_ideal_quiet), (0.9, None));
 }
 
 #[test]
@@ -189,6 +227,10 @@ fn records_are_json_with_the_promised_names() {
         "ideal_speedup",
         "serial_ms",
         "parallel_ms",
+        "quiet",
+        "reached_of_ideal",
+        "checks",
+        "simulated",
     ];
     promised.sort_unstable();
     assert_eq!(names, promised);

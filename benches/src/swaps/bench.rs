@@ -1,25 +1,14 @@
-//! Measures the workload: swaps a second, decoding, execution and commit included.
-//!
-//! ```text
-//!             block 0 (warm-up)     block 1               block 2
-//! 1 thread    ▇▇▇▇                  ▇▇▇▇                  ▇▇▇▇
-//! 2 threads        ▇▇                    ▇▇                    ▇▇      … ──▶ checksums
-//! ```
-//!
-//! Configurations take turns block by block, each on a runtime of its own, so that what else the
-//! machine does hits them alike. Timed is what a node does with a block it received: decode it,
-//! execute it, commit it. Not timed: making the block, checking its receipts, dropping it.
+//! Measures the workload: swaps a second, decoding, execution and commit included; see
+//! [`crate::turns`] for how.
 
 use super::exchange::{Exchange, Variant};
-use super::model::Checksums;
 use super::workload::{BLOCK_SWAPS, Distribution, Swap, Workload};
 use crate::Progress;
-use crate::contracts::expect_success;
-use crate::spread::Spread;
+use crate::scaling::Scaling;
+use crate::turns::{self, Host, Row, TurnOptions};
 use anyhow::ensure;
 use serde::Serialize;
-use std::time::Instant;
-use tollway::{Block, Compiler, Config};
+use tollway::{Block, Compiler, Runtime};
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -28,7 +17,7 @@ pub struct BenchOptions {
     pub distribution: Distribution,
     /// How the exchange is cut into contracts.
     pub variant: Variant,
-    /// Numbers of worker threads, one configuration each.
+    /// Numbers of worker threads, one row each.
     pub threads: Vec<usize>,
     /// Measured blocks; one more is run before them.
     pub blocks: usize,
@@ -85,103 +74,99 @@ pub struct BenchRecord {
 /// # Errors
 /// If a call fails, or a checksum is not that of the model, or not the published one.
 pub fn run(options: &BenchOptions, progress: Progress<'_>) -> anyhow::Result<Vec<BenchRecord>> {
+    Ok(measure(options, false, progress)?.0)
+}
+
+/// [`run`], and what more threads would bring, if `options` has one thread and more.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_and_scale(
+    options: &BenchOptions,
+    progress: Progress<'_>,
+) -> anyhow::Result<(Vec<BenchRecord>, Option<Scaling>)> {
+    measure(options, true, progress)
+}
+
+fn measure(
+    options: &BenchOptions,
+    traced: bool,
+    progress: Progress<'_>,
+) -> anyhow::Result<(Vec<BenchRecord>, Option<Scaling>)> {
+    let BenchOptions { threads, blocks, compiler, .. } = options.clone();
+    let turn_options = TurnOptions { threads, blocks, compiler, traced };
+    turn_options.check()?;
     check(options)?;
     let mut workload = Workload::new(options.distribution);
-    let swaps: Vec<_> =
+    let blocks: Vec<_> =
         (0..=options.blocks).map(|_| workload.next_block(options.block_swaps)).collect();
-    let mut lanes = options
-        .threads
-        .iter()
-        .map(|threads| Configuration::new(*threads, options, &workload, &swaps, progress))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let total = (swaps.len() * options.block_swaps * lanes.len()) as u64;
-    let mut done = 0;
-    for block in &swaps {
-        for configuration in &mut lanes {
-            configuration.run(block)?;
-            done += block.len() as u64;
-            progress(done, total);
-        }
-    }
-    let expected = workload.model().checksums();
-    lanes.iter().map(|configuration| configuration.record(options, expected)).collect()
+    let reserves = workload.initial_reserves();
+    let host = |config| {
+        let exchange = Exchange::new(options.variant, reserves, &blocks, config, progress)?;
+        Ok(Swaps { exchange, blocks: &blocks })
+    };
+    let turns = turns::run(&turn_options, host, progress)?;
+    let records = turns.rows.iter().map(|row| record(row, options, &workload));
+    Ok((records.collect::<anyhow::Result<_>>()?, turns.scaling))
 }
 
 fn check(options: &BenchOptions) -> anyhow::Result<()> {
-    ensure!(options.blocks > 0, "at least one block must be measured");
     ensure!(options.block_swaps > 0, "a block needs at least one swap");
     let most = options.distribution.pools() as usize;
     ensure!(
         options.distribution != Distribution::Disjoint || options.block_swaps <= most,
         "a disjoint block has at most {most} swaps"
     );
-    ensure!(!options.threads.is_empty(), "no thread count to measure");
-    ensure!(!options.threads.contains(&0), "a thread count must be above 0");
     Ok(())
 }
 
-/// An exchange and what was measured on it.
-struct Configuration {
-    threads: usize,
+/// An exchange, and the swaps that are coming.
+struct Swaps<'s> {
     exchange: Exchange,
-    /// One for each block, the warm-up first.
-    ns_per_swap: Vec<f64>,
-    gas: Vec<u64>,
+    blocks: &'s [Vec<Swap>],
 }
 
-impl Configuration {
-    fn new(
-        threads: usize,
-        options: &BenchOptions,
-        workload: &Workload,
-        swaps: &[Vec<Swap>],
-        progress: Progress<'_>,
-    ) -> anyhow::Result<Self> {
-        let config = Config { threads, compiler: options.compiler, ..Config::default() };
-        let reserves = workload.initial_reserves();
-        let exchange = Exchange::new(options.variant, reserves, swaps, config, progress)?;
-        Ok(Self { threads, exchange, ns_per_swap: Vec::new(), gas: Vec::new() })
+impl Host for Swaps<'_> {
+    fn runtime(&self) -> &Runtime {
+        self.exchange.runtime()
     }
 
-    fn run(&mut self, swaps: &[Swap]) -> anyhow::Result<()> {
-        let block = self.exchange.block(swaps);
-        let bytes = borsh::to_vec(&block)?;
-        let runtime = self.exchange.runtime_mut();
-        let clock = Instant::now();
-        let decoded: Block = borsh::from_slice(&bytes)?;
-        let outcome = runtime.execute(&decoded)?;
-        runtime.commit(outcome.batch)?;
-        let elapsed = clock.elapsed();
-        expect_success(&block, &outcome.receipts)?;
-        self.ns_per_swap.push(elapsed.as_nanos() as f64 / swaps.len() as f64);
-        self.gas.push(outcome.receipts.iter().map(|receipt| receipt.gas_used.0).sum());
-        Ok(())
+    fn runtime_mut(&mut self) -> &mut Runtime {
+        self.exchange.runtime_mut()
     }
 
-    fn record(&self, options: &BenchOptions, expected: Checksums) -> anyhow::Result<BenchRecord> {
-        let found = self.exchange.checksums()?;
-        let name =
-            || format!("{} {} on {} threads", options.variant, options.distribution, self.threads);
-        ensure!(found == expected, "{} ends in {found}, the model in {expected}", name());
-        let published = options.distribution.checksums(options.blocks + 1, options.block_swaps);
-        if let Some(published) = published {
-            ensure!(found == published, "{} ends in {found}, published is {published}", name());
-        }
-        let spread = Spread::of(&self.ns_per_swap[1..]);
-        let swaps = (options.blocks * options.block_swaps) as f64;
-        Ok(BenchRecord {
-            variant: options.variant,
-            dist: options.distribution,
-            threads: self.threads,
-            block: options.block_swaps,
-            blocks: options.blocks,
-            ns_per_swap_min: spread.min,
-            ns_per_swap_median: spread.median,
-            ns_per_swap_max: spread.max,
-            swaps_per_s_median: 1e9 / spread.median,
-            gas_per_swap: self.gas[1..].iter().sum::<u64>() as f64 / swaps,
-            reserves_fnv: format!("{:016x}", found.reserves),
-            balances_fnv: format!("{:016x}", found.balances),
-        })
+    fn block(&self, number: usize) -> Block {
+        self.exchange.block(&self.blocks[number])
     }
+}
+
+fn record(
+    row: &Row<Swaps<'_>>,
+    options: &BenchOptions,
+    workload: &Workload,
+) -> anyhow::Result<BenchRecord> {
+    let found = row.host.exchange.checksums()?;
+    let expected = workload.model().checksums();
+    let name =
+        || format!("{} {} on {} threads", options.variant, options.distribution, row.threads);
+    ensure!(found == expected, "{} ends in {found}, the model in {expected}", name());
+    let published = options.distribution.checksums(options.blocks + 1, options.block_swaps);
+    if let Some(published) = published {
+        ensure!(found == published, "{} ends in {found}, published is {published}", name());
+    }
+    let figures = row.figures();
+    Ok(BenchRecord {
+        variant: options.variant,
+        dist: options.distribution,
+        threads: row.threads,
+        block: options.block_swaps,
+        blocks: options.blocks,
+        ns_per_swap_min: figures.ns_per_call.min,
+        ns_per_swap_median: figures.ns_per_call.median,
+        ns_per_swap_max: figures.ns_per_call.max,
+        swaps_per_s_median: figures.calls_per_s_median,
+        gas_per_swap: figures.gas_per_call,
+        reserves_fnv: format!("{:016x}", found.reserves),
+        balances_fnv: format!("{:016x}", found.balances),
+    })
 }

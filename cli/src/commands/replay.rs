@@ -1,14 +1,15 @@
 //! `tollway replay`: real blocks and real swaps, held against the record and the oracle.
 
 use crate::args::{ReplayCommand, RuleName};
-use crate::format::{count, factor, thousands};
+use crate::format::{count, factor, sentence, thousands, wrapped};
 use crate::output;
 use crate::progress::with_bar;
 use crate::table::aligned;
 use anyhow::Result;
+use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
-use tollway_benches::replay::access::{AccessOptions, AccessRecord};
+use tollway_benches::replay::access::{AccessOptions, AccessRecord, AccessSummary};
 use tollway_benches::replay::swaps::{SwapsOptions, SwapsReport};
 use tollway_benches::{access, replay, v2};
 
@@ -77,10 +78,54 @@ fn access(dir: &Path, threads: usize, rule: RuleName, json: bool) -> Result<Exit
     };
     let records =
         with_bar("blocks", |progress| replay::access::run(&blocks, &options, on_record, progress))?;
-    if !json {
+    let summary = AccessSummary::new(&records, &options);
+    if json {
+        if let Some(summary) = summary {
+            output::print_json(&json!({ "summary": summary }))?;
+        }
+    } else {
         output::print(&access_text(&records, &options))?;
+        if let Some(summary) = summary {
+            output::print(&format!("\n{}", summary_text(&summary)))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn summary_text(summary: &AccessSummary) -> String {
+    let quiet = match summary.reached_of_ideal_quiet {
+        Some(reached) => format!(
+            "{reached:.2} over the {} in which the machine was quiet",
+            count(summary.quiet_blocks as u64, "block")
+        ),
+        None => "the machine was never quiet".to_owned(),
+    };
+    let mut text = format!(
+        "speed-up reached on {}, over the ideal there: {:.2}, gas-weighted median; {quiet}",
+        count(summary.threads as u64, "thread"),
+        summary.reached_of_ideal
+    );
+    if summary.simulated.is_empty() {
+        return text;
+    }
+    let rows = summary.simulated.iter().map(|point| {
+        let speedups = [point.speedup, point.ideal_speedup].map(|speedup| format!("{speedup:.2}"));
+        let [speedup, ideal] = speedups;
+        [point.workers.to_string(), speedup, ideal]
+    });
+    let table = aligned(["workers", "speed-up", "possible"], &[0, 1, 2], rows);
+    let off: Vec<String> =
+        summary.simulation_errors.iter().map(|error| format!("{:.1} %", 100.0 * error)).collect();
+    text.push_str(&format!(
+        "\n\nsimulated, by number of workers; gas-weighted medians\n\n{table}\n\n{}",
+        wrapped(&format!(
+            "Median error against runs on 1 and {}: {}. {}.",
+            count(summary.threads as u64, "thread"),
+            off.join(" and "),
+            sentence(summary.limits)
+        ))
+    ));
+    text
 }
 
 fn access_text(records: &[AccessRecord], options: &AccessOptions) -> String {

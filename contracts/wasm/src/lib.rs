@@ -13,12 +13,15 @@ pub const PAIR: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/pair.wasm"));
 /// An exchange with all pools and balances inside: `contracts/dex`.
 pub const DEX: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/dex.wasm"));
 
+/// Weighted votes on proposals: `contracts/vote`.
+pub const VOTE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/vote.wasm"));
+
 /// A contract that does as it is told, for tests and benches: `contracts/synthetic`.
 pub const SYNTHETIC: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/synthetic.wasm"));
 
 /// All of them, with their names.
 pub const ALL: &[(&str, &[u8])] =
-    &[("token", TOKEN), ("pair", PAIR), ("dex", DEX), ("synthetic", SYNTHETIC)];
+    &[("token", TOKEN), ("pair", PAIR), ("dex", DEX), ("vote", VOTE), ("synthetic", SYNTHETIC)];
 
 #[cfg(test)]
 mod tests {
