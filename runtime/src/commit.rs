@@ -8,6 +8,7 @@ use crate::plan::keys::PlannedKey;
 use crate::plan::{PARENT, Plan};
 use crate::resolve::Resolved;
 use crate::store::{NO_SLOT, Write, WriteBatch};
+use parking_lot::Mutex;
 use rayon::prelude::*;
 
 /// A counter did not hold what a call took from it, or can't hold what was added.
@@ -15,7 +16,7 @@ use rayon::prelude::*;
 pub(crate) struct Unfit;
 
 /// The batch of a block whose lanes need no repair. Each group of the plan's keys makes its part,
-/// and sums up the adds that no call has read.
+/// and sums up the adds that no call has read. `room` is where writes may be put.
 ///
 /// # Errors
 /// [`Unfit`] if one of these sums can't be: the block needs repair.
@@ -25,8 +26,12 @@ pub(crate) fn batch_of_lanes(
     lanes: &LanesOutcome,
     height: Height,
     parent_version: u64,
+    room: &Mutex<Vec<Vec<Write>>>,
 ) -> Result<WriteBatch, Unfit> {
-    let writes_of = |group| writes_of_group(resolved, plan, lanes, group);
+    let writes_of = |group| {
+        let room = room.lock().pop().unwrap_or_default();
+        writes_of_group(resolved, plan, lanes, group, room)
+    };
     let parts = match plan.keys.group_count() {
         1 => vec![writes_of(0)?],
         groups => (0..groups).into_par_iter().map(writes_of).collect::<Result<_, _>>()?,
@@ -39,9 +44,10 @@ fn writes_of_group(
     plan: &Plan,
     lanes: &LanesOutcome,
     group: usize,
+    mut writes: Vec<Write>,
 ) -> Result<Vec<Write>, Unfit> {
     let keys = plan.keys.iter_group(group);
-    let mut writes = Vec::with_capacity(keys.len());
+    writes.reserve(keys.len());
     let mut adds = Vec::new();
     for (number, key) in keys {
         let last = plan.last_version(key);

@@ -3,6 +3,9 @@
 /// The number of a node: a call's position, or the number of calls plus a sum's number.
 pub(crate) type NodeIndex = u32;
 
+/// Edges, each from one node to another.
+pub(super) type EdgeList = Vec<(NodeIndex, NodeIndex)>;
+
 /// Marks, in the lists that [`Graph::new`] takes, a node that is a sum named as
 /// [`super::keys::sum_of`] reads it.
 pub(super) const SUM_NODE: NodeIndex = 1 << 31;
@@ -25,7 +28,7 @@ impl Graph {
     pub(super) fn new(
         call_count: usize,
         sum_count: usize,
-        lists: &[Vec<(NodeIndex, NodeIndex)>],
+        lists: &[EdgeList],
         first_sums: &[u32],
     ) -> Self {
         let call_count = call_count as u32;

@@ -9,7 +9,7 @@
 //! found by its slot, in an array of marks; one that is new, by its bytes.
 
 use crate::bytes::Bytes;
-use crate::plan::graph::{NodeIndex, SUM_NODE};
+use crate::plan::graph::{EdgeList, NodeIndex, SUM_NODE};
 use crate::plan::{CellIndex, PARENT, Sum};
 use crate::registry::ContractIndex;
 use crate::resolve::{Access, Resolved};
@@ -65,7 +65,7 @@ struct Group {
     new_keys: Vec<NewKey>,
     by_name: HashTable<u32>,
     sums: Vec<Sum>,
-    edges: Vec<(NodeIndex, NodeIndex)>,
+    edges: EdgeList,
 }
 
 #[derive(Debug)]
@@ -155,7 +155,7 @@ impl KeyIndex {
     }
 
     /// Takes the sums and edges of all groups, and says where each group's sums start.
-    pub(super) fn take_sums(&mut self) -> (Vec<Sum>, Vec<u32>, Vec<Vec<(NodeIndex, NodeIndex)>>) {
+    pub(super) fn take_sums(&mut self) -> (Vec<Sum>, Vec<u32>, Vec<EdgeList>) {
         let (mut sums, mut firsts, mut edges) = (Vec::new(), Vec::new(), Vec::new());
         for group in &mut self.groups {
             firsts.push(sums.len() as u32);

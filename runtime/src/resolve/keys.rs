@@ -104,8 +104,9 @@ impl<'s> KeyList<'s> {
         }
         // Those that came since the last look are not in the table yet.
         let hash_of = |at: &u32| accesses[*at as usize].hash;
-        for at in self.first + self.by_key.len()..accesses.len() {
-            self.by_key.insert_unique(accesses[at].hash, at as u32, hash_of);
+        let listed = self.first + self.by_key.len();
+        for (at, access) in accesses.iter().enumerate().skip(listed) {
+            self.by_key.insert_unique(access.hash, at as u32, hash_of);
         }
         self.by_key.find(hash, |at| is_it(&accesses[*at as usize])).map(|at| *at as usize)
     }
@@ -116,9 +117,10 @@ impl<'s> KeyList<'s> {
         let cells = std::cell::Cell::from_mut(new).as_slice_of_cells();
         let key = |at: usize| {
             let access = cells[at].get();
-            (access.hash, access.contract, access.key(bytes))
+            (access.contract, access.key(bytes))
         };
-        store.find_many(cells.len(), key, |at, slot, value| {
+        let hash = |at: usize| cells[at].get().hash;
+        store.find_many(cells.len(), hash, key, |at, slot, value| {
             cells[at].set(Access { slot, ..cells[at].get() });
             // It is at hand now; later, it would be a cache miss.
             bases.push(value.cloned());

@@ -24,7 +24,7 @@ use crate::receipt::{Failure, Receipt};
 use crate::registry::Registry;
 use crate::resolve::{bad_arguments, unknown_method};
 use crate::store::digest::{self, StateDigest};
-use crate::store::{MemoryStore, StoreError, WriteBatch};
+use crate::store::{MemoryStore, SHARDS, StoreError, Write, WriteBatch};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,6 +49,8 @@ pub struct Runtime {
     workers: Vec<Mutex<Option<Box<CallContext>>>>,
     /// What the last block left.
     memory: Mutex<Option<BlockMemory>>,
+    /// Room for the writes of batches.
+    room: Arc<Mutex<Vec<Vec<Write>>>>,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -133,6 +135,7 @@ impl Runtime {
             pool,
             workers,
             memory: Mutex::new(None),
+            room: Arc::default(),
         })
     }
 
@@ -196,9 +199,19 @@ impl Runtime {
             // Contexts give their share back before `execute` and `query` return.
             .expect("nobody else holds the store between blocks");
         let forgotten = self.pool.install(|| store.commit(batch))?;
+        let room = Arc::clone(&self.room);
+        let keep = move || {
+            let parts = forgotten.into_room();
+            let mut room = room.lock();
+            // As much as one batch can use.
+            room.extend(parts);
+            room.truncate(SHARDS);
+        };
         if self.workers.len() > 1 {
             // Beside whatever the chain does next.
-            self.pool.spawn(move || drop(forgotten));
+            self.pool.spawn(keep);
+        } else {
+            keep();
         }
         Ok(self.head())
     }

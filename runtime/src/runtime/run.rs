@@ -159,17 +159,16 @@ impl Runtime {
     ) -> Result<Settled, &'static str> {
         let (height, version) = (block.height, self.store.version());
         if !repair::is_needed(resolved, lanes)
-            && let Ok(batch) = batch_of_lanes(resolved, plan, lanes, height, version)
+            && let Ok(batch) = batch_of_lanes(resolved, plan, lanes, height, version, &self.room)
         {
-            let receipts = resolved
-                .targets()
-                .enumerate()
-                .map(|(call, target)| match (lanes.results.take(call), target) {
-                    (Some(LaneResult::Done(receipt)), _) => Ok(receipt),
-                    (None, Target::Refused(receipt)) => Ok((**receipt).clone()),
-                    _ => Err("a call was left out"),
-                })
-                .collect::<Result<_, _>>()?;
+            let mut receipts = Vec::with_capacity(resolved.call_count());
+            for (call, target) in resolved.targets().enumerate() {
+                receipts.push(match (lanes.results.take(call), target) {
+                    (Some(LaneResult::Done(receipt)), _) => receipt,
+                    (None, Target::Refused(receipt)) => (**receipt).clone(),
+                    _ => return Err("a call was left out"),
+                });
+            }
             return Ok(Settled { receipts, batch, repaired: Vec::new() });
         }
         let mut worker = self.workers[0].lock();

@@ -1,5 +1,6 @@
 //! Finds a shard's slots by the hashes of their keys: open addressing, linear probing, eight bytes
-//! an entry and at most half of them used, so that nearly every search reads one cache line.
+//! an entry and at most three in four of them used, so that nearly every search reads one cache
+//! line.
 //!
 //! ```text
 //! hash   | 26 bits: tag | 6: shard | 32: where the search starts |
@@ -49,7 +50,7 @@ impl Index {
             return None;
         }
         let mut at = hash as u32 as usize & self.mask();
-        // At least half of the entries are free, so that the search ends.
+        // One in four entries is free, so that the search ends.
         loop {
             let entry = self.entries[at];
             if entry == FREE {
@@ -64,7 +65,7 @@ impl Index {
 
     /// Adds a slot that is not there. `hash_of` gives the hashes of those that are.
     pub(super) fn insert(&mut self, hash: u64, place: u32, hash_of: impl Fn(u32) -> u64) {
-        if self.used * 2 >= self.entries.len() {
+        if self.used * 4 >= self.entries.len() * 3 {
             self.grow(hash_of);
         }
         self.put(hash, place);

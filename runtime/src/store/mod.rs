@@ -230,7 +230,20 @@ const STORE_COMMITS_BITS: u32 = 40;
 /// What a commit made the store forget: megabytes, which any thread may let go of.
 #[derive(Debug)]
 pub(crate) struct Forgotten {
-    _undos: Vec<Undo>,
+    undos: Vec<Undo>,
+}
+
+impl Forgotten {
+    /// Lets go of it, and keeps the room that its writes had for later batches.
+    pub(crate) fn into_room(self) -> Vec<Vec<Write>> {
+        let parts = self.undos.into_iter().flat_map(|undo| undo.before);
+        parts
+            .map(|mut part| {
+                part.clear();
+                part
+            })
+            .collect()
+    }
 }
 
 /// The keys of one shard.
@@ -292,15 +305,16 @@ impl MemoryStore {
         self.shards[shard_of_hash(hash)].find(hash, contract, key).unwrap_or(NO_SLOT)
     }
 
-    /// Finds many keys, with their values. `key` gives the hash, contract and bytes of each of so
-    /// many; `found` takes its slot and value.
+    /// Finds many keys, with their values. `hash` and `key` give the hash, and contract and bytes, of
+    /// each of so many; `found` takes its slot and value.
     ///
     /// Each step is done for a whole batch before the next, so that the processor waits for the
     /// cache misses of many keys at once.
     pub(crate) fn find_many<'k>(
         &self,
         count: usize,
-        key: impl Fn(usize) -> (u64, ContractIndex, &'k [u8]),
+        hash: impl Fn(usize) -> u64,
+        key: impl Fn(usize) -> (ContractIndex, &'k [u8]),
         mut found: impl FnMut(usize, SlotIndex, Option<&Bytes>),
     ) {
         let mut slots = [NO_SLOT; FOUND_AT_ONCE];
@@ -308,25 +322,34 @@ impl MemoryStore {
             let slots = &mut slots[..FOUND_AT_ONCE.min(count - start)];
             let mut touched = 0;
             for offset in 0..slots.len() {
-                let (hash, ..) = key(start + offset);
+                let hash = hash(start + offset);
                 touched ^= self.shards[shard_of_hash(hash)].index.touch(hash);
             }
             // The first slot with the tag, which is nearly always the one.
             for (offset, slot) in slots.iter_mut().enumerate() {
-                let (hash, ..) = key(start + offset);
+                let hash = hash(start + offset);
                 let shard = &self.shards[shard_of_hash(hash)];
                 *slot = shard.index.find(hash, |_| true).unwrap_or(NO_SLOT);
             }
             for (offset, place) in slots.iter().enumerate() {
-                let (hash, ..) = key(start + offset);
+                let hash = hash(start + offset);
                 if let Some(slot) = self.shards[shard_of_hash(hash)].slots.get(*place as usize) {
                     touched ^= slot.version ^ u64::from(slot.value.is_some());
                 }
             }
             std::hint::black_box(touched);
-            for offset in 0..slots.len() {
-                let (hash, contract, bytes) = key(start + offset);
-                let slot = self.find(hash, contract, bytes);
+            for (offset, candidate) in slots.iter().enumerate() {
+                let (hash, (contract, bytes)) = (hash(start + offset), key(start + offset));
+                let number = shard_of_hash(hash);
+                let shard = &self.shards[number];
+                let is_it = |slot: &&Slot| slot.contract == contract && slot.key.as_ref() == bytes;
+                // Nearly always the first with the tag.
+                let place = match shard.slots.get(*candidate as usize).filter(is_it) {
+                    Some(_) => Some(*candidate << SHARD_BITS | number as u32),
+                    None if *candidate == NO_SLOT => None,
+                    None => shard.find(hash, contract, bytes),
+                };
+                let slot = place.unwrap_or(NO_SLOT);
                 found(start + offset, slot, self.value(slot));
             }
         }
@@ -402,7 +425,7 @@ impl MemoryStore {
             undo.emptied.extend(emptied);
             undo.by_slot = OnceLock::new();
         }
-        Ok(Forgotten { _undos: forgotten })
+        Ok(Forgotten { undos: forgotten })
     }
 
     /// Applies writes: they then know their slots, and hold the values before. Returns the slots
