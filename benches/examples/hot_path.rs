@@ -24,6 +24,8 @@ struct Options {
     variant: Variant,
     blocks: usize,
     block_swaps: usize,
+    /// Whether instances are rewound as a whole: valgrind does not hand page faults on.
+    reset_whole: bool,
 }
 
 impl Options {
@@ -33,6 +35,7 @@ impl Options {
             variant: Variant::Monolith,
             blocks: BLOCKS_MAX,
             block_swaps: 1_000,
+            reset_whole: true,
         };
         while let Some(name) = args.next() {
             let value = args.next().with_context(|| format!("{name} needs a value"))?;
@@ -41,9 +44,9 @@ impl Options {
                 "--variant" => options.variant = value.parse()?,
                 "--blocks" => options.blocks = value.parse().context("--blocks")?,
                 "--block-swaps" => options.block_swaps = value.parse().context("--block-swaps")?,
-                // How instances are rewound; there is one way so far.
-                "--reset" if value == "zero" => {}
-                "--reset" => bail!("unknown reset {value:?}: expected zero"),
+                "--reset" if value == "whole" => options.reset_whole = true,
+                "--reset" if value == "pages" => options.reset_whole = false,
+                "--reset" => bail!("unknown reset {value:?}: expected pages or whole"),
                 _ => bail!("unknown option {name:?}"),
             }
         }
@@ -67,7 +70,7 @@ fn main() -> anyhow::Result<()> {
     let swaps: Vec<_> = (0..WARM_UP_BLOCKS + BLOCKS_MAX)
         .map(|_| workload.next_block(options.block_swaps))
         .collect();
-    let config = Config { threads: 1, ..Config::default() };
+    let config = Config { threads: 1, reset_whole: options.reset_whole, ..Config::default() };
     let reserves = workload.initial_reserves();
     let mut exchange = Exchange::new(options.variant, reserves, &swaps, config, &|_, _| {})?;
     let first = next_block(exchange.runtime(), Vec::new()).height.0;

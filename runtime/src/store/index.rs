@@ -130,7 +130,7 @@ mod tests {
 
     /// Hashes that collide often: few starts, few tags.
     fn hash(key: u8) -> u64 {
-        u64::from(key % 7) * 13 | u64::from(key % 3) << 40
+        (u64::from(key % 7) * 13) | (u64::from(key % 3) << 40)
     }
 
     proptest! {
