@@ -7,6 +7,7 @@
 
 #![allow(unsafe_code, reason = "a lock or a once-flag for each cell costs more than all else here")]
 
+use rayon::prelude::*;
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,6 +16,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 struct Slot<T> {
     block: AtomicU32,
     value: UnsafeCell<MaybeUninit<T>>,
+}
+
+impl<T> Slot<T> {
+    #[inline]
+    fn take(&mut self, block: u32) -> Option<T> {
+        if *self.block.get_mut() != block {
+            return None;
+        }
+        *self.block.get_mut() = 0;
+        // SAFETY: it was written, and nobody will take or drop it again, because `block` says that
+        // it never was.
+        Some(unsafe { self.value.get_mut().assume_init_read() })
+    }
 }
 
 /// The cells of one block.
@@ -103,17 +117,19 @@ impl<T> Cells<T> {
         Some(unsafe { (*slot.value.get()).assume_init_ref() })
     }
 
-    /// Takes the value of a cell, if it was written in this block. The cell can't be written again.
+    /// Takes the value of a cell, if it was written in this block, and leaves it empty.
     pub(crate) fn take(&mut self, index: usize) -> Option<T> {
         let block = self.block;
-        let slot = &mut self.slots[..self.length][index];
-        if *slot.block.get_mut() != block {
-            return None;
-        }
-        *slot.block.get_mut() = 0;
-        // SAFETY: it was written, and nobody will take or drop it again, because `block` says that
-        // it never was.
-        Some(unsafe { slot.value.get_mut().assume_init_read() })
+        self.slots[..self.length][index].take(block)
+    }
+
+    /// Takes the values of all cells, in order.
+    pub(crate) fn par_take(&mut self) -> impl IndexedParallelIterator<Item = Option<T>>
+    where
+        T: Send,
+    {
+        let block = self.block;
+        self.slots[..self.length].par_iter_mut().map(move |slot| slot.take(block))
     }
 
     fn clear(&mut self) {
@@ -150,6 +166,13 @@ mod tests {
         }
         assert!(cells.get(0).is_some() && cells.get(2).is_none());
         assert!(cells.take(1).is_some() && cells.take(1).is_none() && cells.take(2).is_none());
+        let rest: Vec<_> = cells.par_take().collect();
+        assert!(rest[0].is_some() && rest[1].is_none() && rest[2].is_none());
+        drop(rest);
+        assert_eq!(Arc::strong_count(&counted), 1);
+        cells.start(3);
+        // SAFETY: as above.
+        unsafe { cells.set(0, Arc::clone(&counted)) };
         assert_eq!(Arc::strong_count(&counted), 2);
         cells.start(2);
         assert!(cells.get(0).is_none() && cells.get(1).is_none());

@@ -1,16 +1,19 @@
 //! Blocks: resolve, plan, execute, repair; and what is left to commit.
 
 use super::{ExecuteError, Runtime};
-use crate::block::Block;
+use crate::block::{Block, Gas};
 use crate::commit::{batch_of_lanes, batch_of_overlay};
+use crate::execute::cells::Cells;
 use crate::execute::{LaneResult, LanesOutcome, run_lanes};
 use crate::plan::report::{self, Timings};
 use crate::plan::{Plan, PlanMemory, plan};
-use crate::receipt::Receipt;
+use crate::receipt::{Failure, Receipt};
 use crate::repair;
 use crate::resolve::{Resolved, Target, resolve};
 use crate::store::WriteBatch;
 use crate::trace::BlockTrace;
+use rayon::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// What became of a block. The state changes when `batch` is committed.
@@ -40,6 +43,28 @@ pub struct BlockStats {
     /// Calls that ran again.
     pub repaired: u32,
 }
+
+/// The receipts of a block whose lanes need no repair.
+fn take_receipts(
+    resolved: &Resolved,
+    results: &mut Cells<LaneResult>,
+) -> Result<Vec<Receipt>, &'static str> {
+    let has_gap = AtomicBool::new(false);
+    let receipt = |(call, result)| match (result, resolved.target(call)) {
+        (Some(LaneResult::Done(receipt)), _) => receipt,
+        (None, Target::Refused(receipt)) => (**receipt).clone(),
+        _ => {
+            has_gap.store(true, Ordering::Relaxed);
+            Receipt::failed(Failure::OutOfGas, Gas(0), 0)
+        }
+    };
+    let results = results.par_take().with_min_len(RECEIPTS_AT_ONCE).enumerate();
+    let receipts = results.map(receipt).collect();
+    if has_gap.into_inner() { Err("a call was left out") } else { Ok(receipts) }
+}
+
+/// Fewer receipts than this are not worth another thread.
+const RECEIPTS_AT_ONCE: usize = 1_024;
 
 /// What a block leaves for the next one: megabytes that need not be asked for again.
 #[derive(Debug, Default)]
@@ -161,14 +186,7 @@ impl Runtime {
         if !repair::is_needed(resolved, lanes)
             && let Ok(batch) = batch_of_lanes(resolved, plan, lanes, height, version, &self.room)
         {
-            let mut receipts = Vec::with_capacity(resolved.call_count());
-            for (call, target) in resolved.targets().enumerate() {
-                receipts.push(match (lanes.results.take(call), target) {
-                    (Some(LaneResult::Done(receipt)), _) => receipt,
-                    (None, Target::Refused(receipt)) => (**receipt).clone(),
-                    _ => return Err("a call was left out"),
-                });
-            }
+            let receipts = take_receipts(resolved, &mut lanes.results)?;
             return Ok(Settled { receipts, batch, repaired: Vec::new() });
         }
         let mut worker = self.workers[0].lock();

@@ -266,5 +266,9 @@ pub(crate) fn everywhere(config: &Config, mut test: impl FnMut(World, &str)) {
             let name = format!("{} with {threads} threads", compiler.name());
             test(World::with(Config { threads, compiler, ..config.clone() }), &name);
         }
+        // And without telling pages that were written from others.
+        let name = format!("{}, rewound as a whole", compiler.name());
+        let whole = Config { threads: 2, compiler, reset_whole: true, ..config.clone() };
+        test(World::with(whole), &name);
     }
 }
