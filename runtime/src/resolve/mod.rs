@@ -326,10 +326,8 @@ impl Resolver<'_> {
         if let Some(program) = registry.program(contract, method, limits)
             && program.fits(&call.args)
         {
-            for key in &program.keys {
-                self.keys.push(key.contract, key.mode, |bytes| {
-                    key.append(&call.caller, &call.args, bytes);
-                });
+            for (contract, mode, append) in program.keys(&call.caller, &call.args) {
+                self.keys.push(contract, mode, append);
             }
             return target(true, program.steps);
         }

@@ -16,12 +16,12 @@ use crate::engine::gas::BYTES_PER_STEP;
 use crate::limits::Limits;
 use crate::registry::{ContractIndex, Registry};
 use crate::resolve::evaluate::STEPS_PER_KEY;
-use std::ops::Range;
 use tollway_host_api::key::{KEY_BYTES_MAX, transcode};
 use tollway_host_api::value::skip;
 use tollway_host_api::{AccessTemplate, Address, Expr, Method, Mode, Text, Type};
 
-/// The keys of a method of a contract.
+/// The keys of a method of a contract. In few allocations, because a block of calls to as many
+/// contracts finds none of them in the cache.
 #[derive(Debug)]
 pub(crate) struct Program {
     /// The size of the arguments, in bytes.
@@ -29,29 +29,40 @@ pub(crate) struct Program {
     /// Positions in the arguments that hold a 0 or a 1.
     pub(super) bools: Vec<usize>,
     pub(super) steps: u32,
-    pub(super) keys: Vec<KeyProgram>,
+    keys: Vec<KeyProgram>,
+    parts: Vec<Part>,
+    literals: Vec<u8>,
 }
 
 /// One key.
-#[derive(Debug)]
-pub(super) struct KeyProgram {
-    pub(super) contract: ContractIndex,
-    pub(super) mode: Mode,
-    parts: Vec<Part>,
+#[derive(Clone, Copy, Debug)]
+struct KeyProgram {
+    contract: ContractIndex,
+    mode: Mode,
+    /// Where its parts start and end.
+    start: u16,
+    end: u16,
 }
 
-/// A part of a key.
-#[derive(Debug, PartialEq)]
-enum Part {
-    Literal(Vec<u8>),
+/// A part of a key: a range of bytes, and whose.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    of: Source,
+    start: u32,
+    end: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Literals,
+    /// All of it.
     Caller,
-    /// Bytes of the arguments as they are.
-    Copied(Range<usize>),
-    /// Bytes of the arguments, last first, the first one's top bit flipped if `signed`.
-    Reversed {
-        range: Range<usize>,
-        signed: bool,
-    },
+    /// The arguments' bytes as they are.
+    Args,
+    /// The arguments' bytes, last first.
+    Reversed,
+    /// So too, and the first one's top bit flipped.
+    Signed,
 }
 
 /// A program with more keys is not worth it: keys are compared with each other.
@@ -72,22 +83,33 @@ impl Program {
     pub(super) fn fits(&self, args: &[u8]) -> bool {
         args.len() == self.args_size && self.bools.iter().all(|at| args[*at] <= 1)
     }
-}
 
-impl KeyProgram {
-    /// Appends the key's bytes.
+    /// The keys: contract, mode, and what appends the bytes for a call that fits.
     #[inline]
-    pub(super) fn append(&self, caller: &Address, args: &[u8], key: &mut Vec<u8>) {
-        for part in &self.parts {
-            match part {
-                Part::Literal(bytes) => key.extend_from_slice(bytes),
-                Part::Caller => key.extend_from_slice(&caller.0),
-                Part::Copied(range) => key.extend_from_slice(&args[range.clone()]),
-                Part::Reversed { range, signed } => {
-                    let start = key.len();
-                    key.extend_from_slice(&args[range.clone()]);
-                    key[start..].reverse();
-                    key[start] ^= if *signed { 0x80 } else { 0 };
+    pub(super) fn keys<'p>(
+        &'p self,
+        caller: &'p Address,
+        args: &'p [u8],
+    ) -> impl Iterator<Item = (ContractIndex, Mode, impl FnOnce(&mut Vec<u8>) + 'p)> {
+        self.keys.iter().map(move |key| {
+            let append = move |bytes: &mut Vec<u8>| self.append(*key, caller, args, bytes);
+            (key.contract, key.mode, append)
+        })
+    }
+
+    #[inline]
+    fn append(&self, key: KeyProgram, caller: &Address, args: &[u8], bytes: &mut Vec<u8>) {
+        for part in &self.parts[usize::from(key.start)..usize::from(key.end)] {
+            let range = part.start as usize..part.end as usize;
+            match part.of {
+                Source::Literals => bytes.extend_from_slice(&self.literals[range]),
+                Source::Caller => bytes.extend_from_slice(&caller.0),
+                Source::Args => bytes.extend_from_slice(&args[range]),
+                Source::Reversed | Source::Signed => {
+                    let start = bytes.len();
+                    bytes.extend_from_slice(&args[range]);
+                    bytes[start..].reverse();
+                    bytes[start] ^= if part.of == Source::Signed { 0x80 } else { 0 };
                 }
             }
         }
@@ -153,7 +175,8 @@ impl<'a> Compiler<'a> {
         for param in method.params.iter() {
             args_size = plain(&param.ty, args_size, &mut bools)?;
         }
-        let program = Program { args_size, bools, steps: 0, keys: Vec::new() };
+        let (keys, parts, literals) = (Vec::new(), Vec::new(), Vec::new());
+        let program = Program { args_size, bools, steps: 0, keys, parts, literals };
         Ok(Self { registry, limits, program })
     }
 
@@ -211,18 +234,22 @@ impl<'a> Compiler<'a> {
     ) -> Result<(), NoProgram> {
         self.take_steps(1 + exprs.len())?;
         let storage = &self.registry.contract(scope.contract).code.abi.storage[usize::from(field)];
-        let (mut parts, mut length) = (vec![Part::Literal(vec![field])], 1);
+        let start = self.program.parts.len();
+        let mut length = self.program.literal(&[field], start);
         for (expr, ty) in exprs.iter().zip(storage.key.iter()) {
             let value = self.evaluate(expr, scope)?;
-            length += append(value, ty, &mut parts)?;
+            length += append(value, ty, start, &mut self.program)?;
         }
         if length > KEY_BYTES_MAX {
+            self.program.parts.truncate(start);
             return Ok(());
         }
         if self.program.keys.len() >= KEYS_MAX.min(self.limits.access_keys_max) {
             return Err(NoProgram::Never);
         }
-        self.program.keys.push(KeyProgram { contract: scope.contract, mode, parts });
+        let number = |place: usize| u16::try_from(place).map_err(|_| NoProgram::Never);
+        let (start, end) = (number(start)?, number(self.program.parts.len())?);
+        self.program.keys.push(KeyProgram { contract: scope.contract, mode, start, end });
         Ok(())
     }
 
@@ -362,27 +389,39 @@ fn plain(ty: &Type, at: usize, bools: &mut Vec<usize>) -> Result<usize, NoProgra
     }
 }
 
-/// Appends a value to a key, as a part of type `ty`. Returns how many bytes that is.
-fn append(value: Value<'_>, ty: &Type, parts: &mut Vec<Part>) -> Result<usize, NoProgram> {
-    let literal = |bytes: Vec<u8>, parts: &mut Vec<Part>| {
-        let length = bytes.len();
-        match parts.last_mut() {
-            Some(Part::Literal(last)) => last.extend(bytes),
-            _ => parts.push(Part::Literal(bytes)),
+impl Program {
+    /// Appends constant bytes to the key whose parts start at `first`. Returns how many.
+    fn literal(&mut self, bytes: &[u8], first: usize) -> usize {
+        let start = self.literals.len() as u32;
+        self.literals.extend_from_slice(bytes);
+        let end = self.literals.len() as u32;
+        match self.parts[first..].last_mut() {
+            Some(last) if last.of == Source::Literals => last.end = end,
+            _ => self.parts.push(Part { of: Source::Literals, start, end }),
         }
-        Ok(length)
-    };
+        bytes.len()
+    }
+}
+
+/// Appends a value, as a part of type `ty`, to the key whose parts start at `first`. Returns how
+/// many bytes that is.
+fn append(
+    value: Value<'_>,
+    ty: &Type,
+    first: usize,
+    program: &mut Program,
+) -> Result<usize, NoProgram> {
     let known = |mut bytes: &[u8]| {
         let mut key = Vec::new();
         transcode(ty, &mut bytes, &mut key).map_err(|_| NoProgram::Never).map(|()| key)
     };
     match value {
-        Value::Args(actual, at) if actual == ty => append_args(ty, at, parts).map(|end| end - at),
+        Value::Args(actual, at) if actual == ty => append_args(ty, at, program).map(|end| end - at),
         Value::Caller if *ty == Type::Address => {
-            parts.push(Part::Caller);
+            program.parts.push(Part { of: Source::Caller, start: 0, end: 32 });
             Ok(32)
         }
-        Value::Known(actual, bytes) if actual == ty => literal(known(bytes)?, parts),
+        Value::Known(actual, bytes) if actual == ty => Ok(program.literal(&known(bytes)?, first)),
         Value::Integer(number) => {
             let size = ty.fixed_size().ok_or(NoProgram::Never)?;
             let most = match ty {
@@ -396,16 +435,16 @@ fn append(value: Value<'_>, ty: &Type, parts: &mut Vec<Part>) -> Result<usize, N
             if number > most {
                 return Err(NoProgram::Never);
             }
-            literal(known(&number.to_le_bytes()[..size])?, parts)
+            Ok(program.literal(&known(&number.to_le_bytes()[..size])?, first))
         }
         Value::Raw(bytes) => match ty {
-            Type::Address if bytes.len() == 32 => literal(bytes.to_vec(), parts),
+            Type::Address if bytes.len() == 32 => Ok(program.literal(bytes, first)),
             Type::FixedBytes(size) if bytes.len() == *size as usize => {
-                literal(bytes.to_vec(), parts)
+                Ok(program.literal(bytes, first))
             }
             Type::Bytes | Type::Text => {
                 let length = bytes.len().min(255) as u8;
-                literal([&[length][..], bytes].concat(), parts)
+                Ok(program.literal(&[&[length][..], bytes].concat(), first))
             }
             _ => Err(NoProgram::Never),
         },
@@ -416,23 +455,22 @@ fn append(value: Value<'_>, ty: &Type, parts: &mut Vec<Part>) -> Result<usize, N
 }
 
 /// Appends the argument of type `ty` that starts at `at`. Returns its end.
-fn append_args(ty: &Type, at: usize, parts: &mut Vec<Part>) -> Result<usize, NoProgram> {
+fn append_args(ty: &Type, at: usize, program: &mut Program) -> Result<usize, NoProgram> {
     match ty {
-        Type::Tuple(types) => types.iter().try_fold(at, |at, ty| append_args(ty, at, parts)),
+        Type::Tuple(types) => types.iter().try_fold(at, |at, ty| append_args(ty, at, program)),
         Type::Struct { fields, .. } => {
-            fields.iter().try_fold(at, |at, field| append_args(&field.ty, at, parts))
+            fields.iter().try_fold(at, |at, field| append_args(&field.ty, at, program))
         }
         _ => {
-            let range = at..plain(ty, at, &mut Vec::new())?;
-            let end = range.end;
-            parts.push(match ty {
-                Type::Bool | Type::U8 | Type::Address | Type::FixedBytes(_) => Part::Copied(range),
-                Type::U16 | Type::U32 | Type::U64 | Type::U128 => {
-                    Part::Reversed { range, signed: false }
-                }
-                Type::I64 | Type::I128 => Part::Reversed { range, signed: true },
+            let end = plain(ty, at, &mut Vec::new())?;
+            let of = match ty {
+                Type::Bool | Type::U8 | Type::Address | Type::FixedBytes(_) => Source::Args,
+                Type::U16 | Type::U32 | Type::U64 | Type::U128 => Source::Reversed,
+                Type::I64 | Type::I128 => Source::Signed,
                 _ => return Err(NoProgram::Never),
-            });
+            };
+            let number = |place: usize| u32::try_from(place).map_err(|_| NoProgram::Never);
+            program.parts.push(Part { of, start: number(at)?, end: number(end)? });
             Ok(end)
         }
     }

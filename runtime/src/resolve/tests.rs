@@ -423,12 +423,11 @@ fn programs_equal_evaluation() {
                 let evaluated: Vec<_> =
                     evaluator.keys().map(|(c, key, mode)| (c, key.to_vec(), mode)).collect();
                 let compiled: Vec<_> = program
-                    .keys
-                    .iter()
-                    .map(|key| {
+                    .keys(&ALICE, &args)
+                    .map(|(contract, mode, append)| {
                         let mut bytes = Vec::new();
-                        key.append(&ALICE, &args, &mut bytes);
-                        (key.contract, bytes, key.mode)
+                        append(&mut bytes);
+                        (contract, bytes, mode)
                     })
                     .collect();
                 assert_eq!(compiled, evaluated, "{}", method.name);
