@@ -47,17 +47,8 @@ const GUESTS: [Guest; 3] = [
 ];
 
 /// The crates whose version is in the table. Where there are several, the highest.
-const VERSIONS: [&str; 9] = [
-    "cosmwasm-vm",
-    "hashbrown",
-    "litesvm",
-    "near-vm-runner",
-    "revm",
-    "soroban-env-host",
-    "tollway",
-    "wasmi",
-    "wasmtime",
-];
+const VERSIONS: [&str; 7] =
+    ["cosmwasm-vm", "hashbrown", "revm", "soroban-env-host", "tollway", "wasmi", "wasmtime"];
 
 /// Variables by which an outer cargo or a user would change the inner build.
 const CLEARED: [&str; 9] = [

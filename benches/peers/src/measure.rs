@@ -189,3 +189,58 @@ fn bar(label: &str) -> ProgressBar {
     bar.set_prefix(label.to_owned());
     bar
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engines;
+    use std::time::Duration;
+    use tollway_benches::swaps::{Checksums, Model};
+
+    const OPTIONS: Options = Options { distributions: Vec::new(), blocks: 1, block_swaps: 1_000 };
+
+    /// Does all swaps of a block but the first.
+    struct Forgetful(Model);
+
+    impl Engine for Forgetful {
+        fn run(&mut self, swaps: &[Swap]) -> anyhow::Result<Sample> {
+            for swap in &swaps[1..] {
+                self.0.apply(swap)?;
+            }
+            Ok(Sample { elapsed: Duration::from_millis(1), metered: 0 })
+        }
+
+        fn checksums(&mut self) -> anyhow::Result<Checksums> {
+            Ok(self.0.checksums())
+        }
+    }
+
+    fn check(peer: Peer, distribution: Distribution, expected: Result<usize, &str>) {
+        let options = Options { distributions: vec![distribution], ..OPTIONS };
+        let found = run(&options, &[peer]);
+        match (found, expected) {
+            (Ok(records), Ok(blocks)) => {
+                assert_eq!(records[0].published_after_blocks, Some(blocks));
+            }
+            (Err(error), Err(text)) => assert!(error.to_string().contains(text), "{error:#}"),
+            (found, expected) => panic!("{found:?}, expected {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn every_runtime_ends_in_the_published_state() {
+        for peer in engines::all() {
+            check(peer, Distribution::Hot, Ok(2));
+        }
+        for peer in engines::all().into_iter().filter(|peer| peer.variant == Variant::Monolith) {
+            check(peer, Distribution::Disjoint, Ok(2));
+        }
+    }
+
+    #[test]
+    fn another_state_is_refused() {
+        let mut native = engines::all().swap_remove(0);
+        native.open = |_, setup| Ok(Box::new(Forgetful(Model::new(setup.reserves))));
+        check(native, Distribution::Disjoint, Err("published is"));
+    }
+}
