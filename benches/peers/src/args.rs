@@ -31,9 +31,30 @@ pub(crate) struct Args {
     /// Print records for programs.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Be the child that runs this row; see [`crate::worker`].
+    #[arg(long, value_name = "INDEX", hide = true)]
+    pub(crate) worker: Option<usize>,
 }
 
 impl Args {
+    /// The arguments of the child that runs a row on a distribution.
+    pub(crate) fn of_worker(
+        peer: &Peer,
+        distribution: Distribution,
+        options: &Options,
+    ) -> Vec<String> {
+        let is_it = |other: &Peer| {
+            (other.name, other.variant, other.threads) == (peer.name, peer.variant, peer.threads)
+        };
+        let index = engines::all().iter().position(is_it).unwrap_or(usize::MAX);
+        let numbers =
+            [("--worker", index), ("--blocks", options.blocks), ("--swaps", options.block_swaps)];
+        let mut arguments = vec!["--dist".to_owned(), distribution.to_string()];
+        arguments
+            .extend(numbers.iter().flat_map(|(name, number)| [(*name).into(), number.to_string()]));
+        arguments
+    }
+
     /// What to measure.
     pub(crate) fn options(&self) -> Options {
         Options { distributions: self.dist.clone(), blocks: self.blocks, block_swaps: self.swaps }

@@ -1,11 +1,11 @@
 //! Lets the runtimes take turns, block by block, and holds their state against the model.
 
-use crate::engine::{Engine, Peer, Sample, Setup};
+use crate::engine::Peer;
+use crate::worker::{Remote, Turn, Worker, bar};
 use anyhow::{Context, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tollway_benches::spread::Spread;
-use tollway_benches::swaps::{Distribution, Swap, Variant, Workload};
+use tollway_benches::swaps::{Distribution, Variant, Workload};
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -50,6 +50,12 @@ pub(crate) struct Record {
 /// # Errors
 /// If a swap fails, or a state is not the model's or not the published one.
 pub(crate) fn run(options: &Options, peers: &[Peer]) -> anyhow::Result<Vec<Record>> {
+    run_with(options, peers, |peer, distribution, options| {
+        Ok(Box::new(Remote::new(peer, distribution, options)?))
+    })
+}
+
+fn run_with(options: &Options, peers: &[Peer], start: Start) -> anyhow::Result<Vec<Record>> {
     ensure!(options.blocks > 0, "at least one block must be measured");
     ensure!(options.block_swaps > 0, "a block needs at least one swap");
     let mut records = Vec::new();
@@ -59,18 +65,21 @@ pub(crate) fn run(options: &Options, peers: &[Peer]) -> anyhow::Result<Vec<Recor
             *distribution != Distribution::Disjoint || options.block_swaps <= most,
             "a disjoint block has at most {most} swaps"
         );
-        records.extend(run_distribution(*distribution, options, peers)?);
+        records.extend(run_distribution(*distribution, options, peers, start)?);
     }
     add_ratios(&mut records);
     Ok(records)
 }
 
+/// How a runtime is started.
+type Start = fn(&Peer, Distribution, &Options) -> anyhow::Result<Box<dyn Worker>>;
+
 /// A runtime and what was measured on it.
 struct Lane<'a> {
     peer: &'a Peer,
-    engine: Box<dyn Engine>,
+    worker: Box<dyn Worker>,
     /// One for each block, the warm-up first.
-    samples: Vec<Sample>,
+    turns: Vec<Turn>,
     published_after_blocks: Option<usize>,
 }
 
@@ -78,66 +87,58 @@ fn run_distribution(
     distribution: Distribution,
     options: &Options,
     peers: &[Peer],
+    start: Start,
 ) -> anyhow::Result<Vec<Record>> {
-    let mut workload = Workload::new(distribution);
-    let swaps: Vec<Vec<Swap>> =
-        (0..=options.blocks).map(|_| workload.next_block(options.block_swaps)).collect();
     let mut lanes = Vec::new();
     for peer in peers {
-        let bar = bar(&format!("{distribution}: {} {}", peer.name, peer.variant));
-        let progress = |done, all| {
-            bar.set_length(all);
-            bar.set_position(done);
-        };
-        let reserves = workload.initial_reserves();
-        let setup = Setup { reserves, swaps: &swaps, progress: &progress };
-        let engine = (peer.open)(peer, &setup).with_context(|| title(peer, distribution))?;
-        lanes.push(Lane { peer, engine, samples: Vec::new(), published_after_blocks: None });
-        bar.finish_and_clear();
+        let worker =
+            start(peer, distribution, options).with_context(|| title(peer, distribution))?;
+        lanes.push(Lane { peer, worker, turns: Vec::new(), published_after_blocks: None });
     }
-
     let bar = bar(&format!("{distribution}: blocks"));
-    bar.set_length((swaps.len() * lanes.len()) as u64);
-    for (index, block) in swaps.iter().enumerate() {
+    let blocks = options.blocks + 1;
+    bar.set_length((blocks * lanes.len()) as u64);
+    for _ in 0..blocks {
         for lane in &mut lanes {
-            lane.run(index, block, distribution)?;
+            lane.run(distribution, options)?;
             bar.inc(1);
         }
     }
     bar.finish_and_clear();
+    let mut workload = Workload::new(distribution);
+    for _ in 0..blocks {
+        workload.next_block(options.block_swaps);
+    }
     lanes.into_iter().map(|lane| lane.record(&workload, options)).collect()
 }
 
 impl Lane<'_> {
-    fn run(
-        &mut self,
-        index: usize,
-        swaps: &[Swap],
-        distribution: Distribution,
-    ) -> anyhow::Result<()> {
-        let what = || format!("{}, block {index}", title(self.peer, distribution));
-        self.samples.push(self.engine.run(swaps).with_context(what)?);
-        if let Some(published) = distribution.checksums(index + 1, swaps.len()) {
-            let found = self.engine.checksums().with_context(what)?;
-            ensure!(found == published, "{} ends in {found}, published is {published}", what());
-            self.published_after_blocks = Some(index + 1);
+    fn run(&mut self, distribution: Distribution, options: &Options) -> anyhow::Result<()> {
+        let blocks = self.turns.len() + 1;
+        let what = || format!("{}, after {blocks} blocks", title(self.peer, distribution));
+        let turn = self.worker.turn().with_context(what)?;
+        self.turns.push(turn);
+        if let Some(published) = distribution.checksums(blocks, options.block_swaps) {
+            let found = turn.checksums().with_context(|| format!("{}: no checksums", what()))?;
+            ensure!(found == published, "{} is in {found}, published is {published}", what());
+            self.published_after_blocks = Some(blocks);
         }
         Ok(())
     }
 
-    fn record(mut self, workload: &Workload, options: &Options) -> anyhow::Result<Record> {
+    fn record(self, workload: &Workload, options: &Options) -> anyhow::Result<Record> {
         let Peer { name, version, variant, threads, unit, .. } = *self.peer;
         let dist = workload.distribution();
-        let found = self.engine.checksums().with_context(|| title(self.peer, dist))?;
-        let expected = workload.model().checksums();
         let title = title(self.peer, dist);
+        let found = self.turns.last().and_then(Turn::checksums);
+        let found = found.with_context(|| format!("{title}: no checksums"))?;
+        let expected = workload.model().checksums();
         ensure!(found == expected, "{title} ends in {found}, the model in {expected}");
         let swaps = options.block_swaps as f64;
-        let measured = &self.samples[1..];
-        let times: Vec<f64> =
-            measured.iter().map(|sample| sample.elapsed.as_nanos() as f64 / swaps).collect();
+        let measured = &self.turns[1..];
+        let times: Vec<f64> = measured.iter().map(|turn| turn.elapsed_ns as f64 / swaps).collect();
         let spread = Spread::of(&times);
-        let metered: u64 = measured.iter().map(|sample| sample.metered).sum();
+        let metered: u64 = measured.iter().map(|turn| turn.metered).sum();
         Ok(Record {
             peer: name,
             version,
@@ -179,23 +180,14 @@ fn add_ratios(records: &mut [Record]) {
     }
 }
 
-/// A bar on stderr; not there when stderr is no terminal.
-fn bar(label: &str) -> ProgressBar {
-    let bar = ProgressBar::new(0);
-    let style = ProgressStyle::with_template("{prefix:>36} {bar:32} {percent:>3} %  {eta}");
-    if let Ok(style) = style {
-        bar.set_style(style.progress_chars("━━─"));
-    }
-    bar.set_prefix(label.to_owned());
-    bar
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Engine, Sample};
     use crate::engines;
+    use crate::worker::Local;
     use std::time::Duration;
-    use tollway_benches::swaps::{Checksums, Model};
+    use tollway_benches::swaps::{Checksums, Model, Swap};
 
     const OPTIONS: Options = Options { distributions: Vec::new(), blocks: 1, block_swaps: 1_000 };
 
@@ -217,7 +209,9 @@ mod tests {
 
     fn check(peer: Peer, distribution: Distribution, expected: Result<usize, &str>) {
         let options = Options { distributions: vec![distribution], ..OPTIONS };
-        let found = run(&options, &[peer]);
+        let found = run_with(&options, &[peer], |peer, distribution, options| {
+            Ok(Box::new(Local::new(peer, distribution, options)?))
+        });
         match (found, expected) {
             (Ok(records), Ok(blocks)) => {
                 assert_eq!(records[0].published_after_blocks, Some(blocks));

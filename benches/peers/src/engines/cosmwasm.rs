@@ -17,6 +17,7 @@ use cosmwasm_vm::{
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 use tollway_benches::swaps::model::{FEE_BP, TOKENS, TRADER_BALANCE, TRADERS};
 use tollway_benches::swaps::{Checksums, Swap, Variant};
@@ -268,17 +269,12 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new() -> anyhow::Result<Self> {
-        let mut path = std::env::temp_dir();
-        path.push(format!("tollway-peers-{}", std::process::id()));
-        // A cache of the distribution before may still be in use.
-        for number in 0.. {
-            let candidate = path.join(number.to_string());
-            if !candidate.exists() {
-                std::fs::create_dir_all(&candidate)?;
-                return Ok(Self(candidate));
-            }
-        }
-        unreachable!("numbers do not end")
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tollway-peers-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path)?;
+        Ok(Self(path))
     }
 }
 
