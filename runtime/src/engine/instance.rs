@@ -112,8 +112,10 @@ impl<T: 'static> LiveInstance<T> {
             Reset::Whole => None,
         };
         // The host fills the window when the instance does not run, and nobody answers faults.
-        if let (Some(pages), Some(window)) = (&mut pages, code.window) {
-            pages.open(window as usize..window as usize + WINDOW_BYTES);
+        if let (Some(pages), Some(window)) = (&mut pages, code.window)
+            && !pages.open(window as usize..window as usize + WINDOW_BYTES)
+        {
+            return Err(wasmtime::Error::msg("the system refused to open a page of memory"));
         }
         Ok(Self { store, code: Arc::clone(code), memory, methods, globals, depth, image, pages })
     }
@@ -135,6 +137,12 @@ impl<T: 'static> LiveInstance<T> {
         self.store.get_fuel().unwrap_or(0)
     }
 
+    /// Whether the system failed the call that just ended: how it ended says nothing.
+    #[inline]
+    pub(crate) fn is_broken(&self) -> bool {
+        self.pages.as_ref().is_some_and(Pages::has_failed)
+    }
+
     /// Whether the call that just ended made the memory larger.
     pub(crate) fn has_grown(&self) -> bool {
         self.memory.data_size(&self.store) != self.image.size
@@ -154,7 +162,7 @@ impl<T: 'static> LiveInstance<T> {
     /// Rewinds the instance. `false` if it can't be used again.
     pub(crate) fn reset(&mut self) -> bool {
         let memory = self.memory.data_mut(&mut self.store);
-        if memory.len() != self.image.size {
+        if memory.len() != self.image.size || self.pages.as_ref().is_some_and(Pages::has_failed) {
             return false;
         }
         match &mut self.pages {

@@ -71,6 +71,9 @@ pub(crate) fn run_frame(
                     if instance.has_grown() {
                         end = charge_for_growth(end, allowance);
                     }
+                    if instance.is_broken() {
+                        ctx.abort = Some(Abort::Bug("the system refused to open a page of memory"));
+                    }
                     ctx.pool.put(instance);
                     end
                 }

@@ -32,9 +32,9 @@ pub struct BlockOutcome {
 /// Figures of a block's run; times in nanoseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BlockStats {
-    /// Finding every call's keys.
+    /// Finding every call's keys, with their places and values in the store.
     pub resolve_ns: u64,
-    /// Placing versions and fetching the parent state.
+    /// Placing versions.
     pub plan_ns: u64,
     /// The lanes.
     pub execute_ns: u64,

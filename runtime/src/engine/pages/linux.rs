@@ -31,6 +31,8 @@ struct Shared {
     /// By page.
     open: Vec<AtomicBool>,
     open_count: AtomicUsize,
+    /// Whether the system ever refused to open a page.
+    has_failed: AtomicBool,
 }
 
 impl Shared {
@@ -47,6 +49,7 @@ impl Shared {
         }
         let start = self.base + page * self.page_size;
         if !set_writable(start, self.page_size, true) {
+            self.has_failed.store(true, Ordering::Relaxed);
             return false;
         }
         self.open[page].store(true, Ordering::Relaxed);
@@ -75,7 +78,8 @@ impl Pages {
         }
         let open = (0..size / page_size).map(|_| AtomicBool::new(false)).collect();
         let open_count = AtomicUsize::new(0);
-        let shared = Arc::new(Shared { base, size, page_size, open, open_count });
+        let has_failed = AtomicBool::new(false);
+        let shared = Arc::new(Shared { base, size, page_size, open, open_count, has_failed });
         let handler = Arc::clone(&shared);
         let handle = move |signal: libc::c_int, info: *const libc::siginfo_t, _| {
             // SAFETY: the system hands a handler the information about its signal, and that of
@@ -93,12 +97,21 @@ impl Pages {
         })
     }
 
-    /// Makes a range of the memory writable. For writes by the host while the instance does not run.
-    pub(crate) fn open(&mut self, range: Range<usize>) {
+    /// Whether the system refused to open a page, for want of memory or of mappings. What the call
+    /// then met as a trap is none.
+    #[inline]
+    pub(crate) fn has_failed(&self) -> bool {
+        self.shared.has_failed.load(Ordering::Relaxed)
+    }
+
+    /// Makes a range of the memory writable, for writes by the host while the instance does not
+    /// run, and says whether that went well.
+    pub(crate) fn open(&mut self, range: Range<usize>) -> bool {
         let page_size = self.shared.page_size;
         for page in range.start / page_size..range.end.div_ceil(page_size) {
             self.shared.open_at(self.shared.base + page * page_size);
         }
+        !self.has_failed()
     }
 
     /// The ranges that may differ from the image. Call it once after every run.
@@ -113,7 +126,7 @@ impl Pages {
     #[cold]
     fn find_hot(&mut self) {
         self.faults += 1;
-        let Shared { base, size, page_size, open, open_count } = &*self.shared;
+        let Shared { base, size, page_size, open, open_count, .. } = &*self.shared;
         if self.faults >= FAULTS_MAX && set_writable(*base, *size, true) {
             open.iter().for_each(|page| page.store(true, Ordering::Relaxed));
             open_count.store(open.len(), Ordering::Relaxed);

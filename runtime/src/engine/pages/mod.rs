@@ -16,11 +16,14 @@
 //! handler first, wherever the fault happened. The host's writes before the call, when nobody would
 //! answer a fault, go through [`Pages::open`]. Only the instance that runs is ever written to.
 //!
+//! A page that the system refuses to open, for want of memory or of mappings (a process has 65,530 of
+//! them, an instance takes about six), is a fault of the engine that halts the block, never a result.
+//!
 //! # Where it does not work
 //! Handlers must reach us. [`is_supported`] tries once for every process, and looks whether the
 //! handler that answered then is still in place; where it isn't, memories are cleared as a whole.
 //!
-//! This and the artifact cache are the only places with `unsafe` in the runtime.
+//! `unsafe` is in `linux` alone.
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod linux;

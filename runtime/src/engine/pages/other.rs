@@ -13,7 +13,11 @@ impl Pages {
         None
     }
 
-    pub(crate) fn open(&mut self, _range: Range<usize>) {
+    pub(crate) fn has_failed(&self) -> bool {
+        match self.0 {}
+    }
+
+    pub(crate) fn open(&mut self, _range: Range<usize>) -> bool {
         match self.0 {}
     }
 
