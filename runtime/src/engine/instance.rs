@@ -5,7 +5,7 @@
 //!                                 └──── grew, or the engine failed: retired
 //! ```
 //!
-//! The reset copies the image back over the pages that were ever written ([`super::pages`]), or
+//! The reset copies the image back over the pages that were ever written (`pages`), or
 //! over all of memory where the system can't tell, and restores every mutable global. Nothing else
 //! can change: [`super::validate`] refuses modules that could mutate tables or drop segments.
 //!
