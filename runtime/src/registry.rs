@@ -3,8 +3,10 @@
 
 use crate::engine::code::{Code, CodeHash};
 use crate::limits::Limits;
-use crate::resolve::{Program, compile};
-use hashbrown::HashMap;
+use crate::resolve::{Program, Shape, compile};
+use foldhash::quality::RandomState;
+use hashbrown::{HashMap, HashSet};
+use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock};
 use tollway_host_api::Address;
 
@@ -36,13 +38,43 @@ impl Contract {
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     contracts: Vec<Contract>,
-    by_address: HashMap<Address, ContractIndex, foldhash::quality::RandomState>,
+    by_address: HashMap<Address, ContractIndex, RandomState>,
+    /// The shapes of all programs.
+    shapes: Arc<Mutex<HashSet<Arc<Shape>, RandomState>>>,
 }
 
 impl Registry {
     /// The contract at an address.
     pub fn find(&self, address: &Address) -> Option<ContractIndex> {
         self.by_address.get(address).copied()
+    }
+
+    /// Finds many contracts, and brings them near.
+    pub(crate) fn find_many<'a>(
+        &self,
+        addresses: impl Iterator<Item = &'a Address>,
+        found: &mut [Option<ContractIndex>],
+    ) {
+        let mut last: (&Address, Option<ContractIndex>) = (&Address::ZERO, None);
+        let mut count = 0;
+        for (address, found) in addresses.zip(found.iter_mut()) {
+            if last.0 != address || last.1.is_none() {
+                last = (address, self.find(address));
+            }
+            *found = last.1;
+            count += 1;
+        }
+        // Each step for all of them before the next, so that the processor waits for the cache
+        // misses of many contracts at once.
+        let contracts = found[..count].iter().flatten().map(|index| self.contract(*index));
+        let touched = contracts.fold(0, |touched, contract| touched ^ contract.programs.len());
+        std::hint::black_box(touched);
+    }
+
+    /// Brings the program of a method near, if it has been asked for before.
+    #[inline]
+    pub(crate) fn touch_program(&self, contract: ContractIndex, method: usize) {
+        std::hint::black_box(self.contract(contract).programs[method].get().is_some());
     }
 
     /// The contract with an index that this registry gave.
@@ -75,6 +107,17 @@ impl Registry {
         // a contract to come is asked for again.
         let program = compile(contract, &code.abi.methods[method], self, limits).ok()?;
         programs[method].get_or_init(|| program).as_ref()
+    }
+
+    /// The one copy of a shape.
+    pub(crate) fn share(&self, shape: Shape) -> Arc<Shape> {
+        let mut shapes = self.shapes.lock();
+        if let Some(known) = shapes.get(&shape) {
+            return Arc::clone(known);
+        }
+        let shape = Arc::new(shape);
+        shapes.insert(Arc::clone(&shape));
+        shape
     }
 
     /// All contracts, in the order of their instantiation.

@@ -20,7 +20,8 @@ mod keys;
 mod program;
 
 pub use evaluate::STEPS_PER_KEY;
-pub(crate) use program::{Program, compile};
+use program::Sources;
+pub(crate) use program::{Program, Shape, compile};
 
 use crate::block::{Call, Gas};
 use crate::bytes::Bytes;
@@ -35,7 +36,7 @@ use parking_lot::Mutex;
 use rayon::prelude::*;
 use tollway_host_api::abi::INIT_METHOD;
 use tollway_host_api::value::DecodeError;
-use tollway_host_api::{Address, Mode};
+use tollway_host_api::{Address, Method, Mode};
 
 /// A (call, key) pair of an access set.
 #[derive(Clone, Copy, Debug)]
@@ -212,6 +213,10 @@ pub struct BlockTooLarge {
     pub limit: usize,
 }
 
+/// The contracts of so many calls are looked up in one go, so that the processor has many cache
+/// misses under way.
+const FOUND_AT_ONCE: usize = 64;
+
 /// Fewer calls than this are not worth another thread.
 const CHUNK_CALLS_MIN: usize = 256;
 
@@ -270,18 +275,28 @@ fn resolve_chunk(
         limits,
         evaluator: Evaluator::new(registry, limits),
         keys: KeyList::new(store, &mut out),
-        last: None,
+        last_method: 0,
     };
-    for (offset, call) in calls.iter().enumerate() {
-        resolver.keys.start(first + offset as u32);
-        let target = resolver
-            .resolve_call(call)
-            .unwrap_or_else(|receipt| Target::Refused(Box::new(receipt)));
-        targets.push(target);
-        starts.push(resolver.keys.len() as u32);
-        if resolver.keys.len() > limits.block_keys_max {
-            let (declared, limit) = (resolver.keys.len(), limits.block_keys_max);
-            return Err(BlockTooLarge { declared, limit });
+    let mut contracts = [None; FOUND_AT_ONCE];
+    let mut methods = [None; FOUND_AT_ONCE];
+    for (batch, calls) in calls.chunks(FOUND_AT_ONCE).enumerate() {
+        let first = first + (batch * FOUND_AT_ONCE) as u32;
+        registry.find_many(calls.iter().map(|call| &call.contract), &mut contracts);
+        for ((call, contract), method) in calls.iter().zip(contracts).zip(&mut methods) {
+            *method = contract.and_then(|contract| resolver.find_method(contract, &call.method));
+        }
+        let targets_of_calls = calls.iter().zip(contracts.into_iter().zip(methods));
+        for (number, (call, (contract, method))) in (first..).zip(targets_of_calls) {
+            resolver.keys.start(number);
+            let target = resolver
+                .resolve_call(call, contract, method)
+                .unwrap_or_else(|receipt| Target::Refused(Box::new(receipt)));
+            targets.push(target);
+            starts.push(resolver.keys.len() as u32);
+            if resolver.keys.len() > limits.block_keys_max {
+                let (declared, limit) = (resolver.keys.len(), limits.block_keys_max);
+                return Err(BlockTooLarge { declared, limit });
+            }
         }
     }
     resolver.keys.finish(&mut out);
@@ -295,14 +310,19 @@ struct Resolver<'r> {
     limits: &'r Limits,
     evaluator: Evaluator<'r>,
     keys: KeyList<'r>,
-    /// Contract and method of the last call: the next one's are often the same.
-    last: Option<(ContractIndex, usize)>,
+    /// The method of the last call: the next one's is often the same.
+    last_method: usize,
 }
 
 impl Resolver<'_> {
     /// Checks what can be checked before a call runs, in the order in which a receipt reports it,
     /// and lists its keys.
-    fn resolve_call(&mut self, call: &Call) -> Result<Target, Receipt> {
+    fn resolve_call(
+        &mut self,
+        call: &Call,
+        contract: Option<ContractIndex>,
+        method: Option<usize>,
+    ) -> Result<Target, Receipt> {
         let (registry, limits) = (self.registry, self.limits);
         if call.gas_limit.0 == 0 || call.gas_limit.0 > limits.call_gas_max {
             let failure =
@@ -313,23 +333,23 @@ impl Resolver<'_> {
         if let Some(failure) = limits.arguments_failure(&call.args) {
             return Err(refuse(failure));
         }
-        let Some(contract) = self.find_contract(&call.contract) else {
+        let Some(contract) = contract else {
             return Err(refuse(Failure::UnknownContract { contract: call.contract }));
         };
-        let Some(method) = self.find_method(contract, &call.method) else {
+        let Some(method) = method else {
             return Err(refuse(unknown_method(call.contract, &call.method)));
         };
-        self.last = Some((contract, method));
         let target = |declared, steps| {
             Ok(Target::Method { contract, method: method as u32, declared, steps })
         };
         if let Some(program) = registry.program(contract, method, limits)
             && program.fits(&call.args)
         {
-            for (contract, mode, append) in program.keys(&call.caller, &call.args) {
+            let sources = Sources { this: &call.contract, caller: &call.caller, args: &call.args };
+            for (contract, mode, append) in program.keys(sources) {
                 self.keys.push(contract, mode, append);
             }
-            return target(true, program.steps);
+            return target(true, program.shape.steps);
         }
         let resolution = self.evaluator.resolve(contract, method, &call.caller, &call.args);
         match resolution {
@@ -349,24 +369,16 @@ impl Resolver<'_> {
         }
     }
 
+    /// Finds a method that calls may name, and brings its program near.
     #[inline]
-    fn find_contract(&self, address: &Address) -> Option<ContractIndex> {
-        match self.last {
-            Some((last, _)) if self.registry.contract(last).address == *address => Some(last),
-            _ => self.registry.find(address),
-        }
-    }
-
-    #[inline]
-    fn find_method(&self, contract: ContractIndex, name: &str) -> Option<usize> {
+    fn find_method(&mut self, contract: ContractIndex, name: &str) -> Option<usize> {
         let methods = &self.registry.contract(contract).code.abi.methods;
-        if let Some((_, last)) = self.last
-            && methods.get(last).is_some_and(|method| method.name == name)
-        {
-            return Some(last);
+        let is_it = |method: &Method| method.name == name && name != INIT_METHOD;
+        if !methods.get(self.last_method).is_some_and(is_it) {
+            self.last_method = methods.iter().position(is_it)?;
         }
-        let found = methods.iter().position(|method| method.name == name);
-        found.filter(|index| methods[*index].name != INIT_METHOD)
+        self.registry.touch_program(contract, self.last_method);
+        Some(self.last_method)
     }
 }
 

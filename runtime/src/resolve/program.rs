@@ -16,28 +16,44 @@ use crate::engine::gas::BYTES_PER_STEP;
 use crate::limits::Limits;
 use crate::registry::{ContractIndex, Registry};
 use crate::resolve::evaluate::STEPS_PER_KEY;
+use std::sync::Arc;
 use tollway_host_api::key::{KEY_BYTES_MAX, transcode};
 use tollway_host_api::value::skip;
 use tollway_host_api::{AccessTemplate, Address, Expr, Method, Mode, Text, Type};
 
-/// The keys of a method of a contract. In few allocations, because a block of calls to as many
-/// contracts finds none of them in the cache.
-#[derive(Debug)]
+/// The keys of a method of a contract.
+///
+/// A block may call as many contracts as it has calls, and finds what is theirs alone in no cache.
+/// So that is little: what contracts of the same code have in common is in their shape.
+#[derive(Clone, Debug)]
 pub(crate) struct Program {
+    pub(super) shape: Arc<Shape>,
+    /// Whose the keys are: the contract itself, then those that it calls.
+    contracts: [ContractIndex; CONTRACTS_MAX],
+}
+
+/// A method with keys of more contracts has no program: one fits a cache line, and the shape's
+/// address with it.
+const CONTRACTS_MAX: usize = 8;
+
+/// What the keys of a method are made of, whatever contract it is a method of.
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Shape {
     /// The size of the arguments, in bytes.
     pub(super) args_size: usize,
     /// Positions in the arguments that hold a 0 or a 1.
     pub(super) bools: Vec<usize>,
     pub(super) steps: u32,
-    keys: Vec<KeyProgram>,
+    keys: Vec<KeyShape>,
     parts: Vec<Part>,
     literals: Vec<u8>,
 }
 
 /// One key.
-#[derive(Clone, Copy, Debug)]
-struct KeyProgram {
-    contract: ContractIndex,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct KeyShape {
+    /// Whose it is, by its place in [`Program::contracts`].
+    contract: u8,
     mode: Mode,
     /// Where its parts start and end.
     start: u16,
@@ -45,16 +61,18 @@ struct KeyProgram {
 }
 
 /// A part of a key: a range of bytes, and whose.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Part {
     of: Source,
     start: u32,
     end: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Source {
     Literals,
+    /// All of the contract's address.
+    This,
     /// All of it.
     Caller,
     /// The arguments' bytes as they are.
@@ -77,37 +95,50 @@ enum NoProgram {
     NotYet,
 }
 
+/// What the keys of a call are made of.
+#[derive(Clone, Copy)]
+pub(super) struct Sources<'c> {
+    /// The address of the contract that is called.
+    pub(super) this: &'c Address,
+    pub(super) caller: &'c Address,
+    pub(super) args: &'c [u8],
+}
+
 impl Program {
     /// Whether these are arguments of the method.
     #[inline]
     pub(super) fn fits(&self, args: &[u8]) -> bool {
-        args.len() == self.args_size && self.bools.iter().all(|at| args[*at] <= 1)
+        let Shape { args_size, bools, .. } = &*self.shape;
+        args.len() == *args_size && bools.iter().all(|at| args[*at] <= 1)
     }
 
     /// The keys: contract, mode, and what appends the bytes for a call that fits.
     #[inline]
     pub(super) fn keys<'p>(
         &'p self,
-        caller: &'p Address,
-        args: &'p [u8],
+        sources: Sources<'p>,
     ) -> impl Iterator<Item = (ContractIndex, Mode, impl FnOnce(&mut Vec<u8>) + 'p)> {
-        self.keys.iter().map(move |key| {
-            let append = move |bytes: &mut Vec<u8>| self.append(*key, caller, args, bytes);
-            (key.contract, key.mode, append)
+        let shape = &*self.shape;
+        shape.keys.iter().map(move |key| {
+            let append = move |bytes: &mut Vec<u8>| shape.append(*key, sources, bytes);
+            (self.contracts[usize::from(key.contract)], key.mode, append)
         })
     }
+}
 
+impl Shape {
     #[inline]
-    fn append(&self, key: KeyProgram, caller: &Address, args: &[u8], bytes: &mut Vec<u8>) {
+    fn append(&self, key: KeyShape, sources: Sources<'_>, bytes: &mut Vec<u8>) {
         for part in &self.parts[usize::from(key.start)..usize::from(key.end)] {
             let range = part.start as usize..part.end as usize;
             match part.of {
                 Source::Literals => bytes.extend_from_slice(&self.literals[range]),
-                Source::Caller => bytes.extend_from_slice(&caller.0),
-                Source::Args => bytes.extend_from_slice(&args[range]),
+                Source::This => bytes.extend_from_slice(&sources.this.0),
+                Source::Caller => bytes.extend_from_slice(&sources.caller.0),
+                Source::Args => bytes.extend_from_slice(&sources.args[range]),
                 Source::Reversed | Source::Signed => {
                     let start = bytes.len();
-                    bytes.extend_from_slice(&args[range]);
+                    bytes.extend_from_slice(&sources.args[range]);
                     bytes[start..].reverse();
                     bytes[start] ^= if part.of == Source::Signed { 0x80 } else { 0 };
                 }
@@ -126,10 +157,10 @@ pub(crate) fn compile(
     registry: &Registry,
     limits: &Limits,
 ) -> Result<Option<Program>, NotYet> {
-    let result = Compiler::new(method, registry, limits)
-        .and_then(|mut compiler| compiler.method(contract, method).map(|()| compiler.program));
+    let result = Compiler::new(contract, method, registry, limits)
+        .and_then(|mut compiler| compiler.method(method).map(|()| compiler));
     match result {
-        Ok(program) => Ok(Some(program)),
+        Ok(compiler) => Ok(Some(compiler.finish())),
         Err(NoProgram::Never) => Ok(None),
         Err(NoProgram::NotYet) => Err(NotYet),
     }
@@ -144,6 +175,8 @@ pub(crate) struct NotYet;
 enum Value<'a> {
     /// It starts here in the call's arguments.
     Args(&'a Type, usize),
+    /// The address of the contract that the program is for.
+    This,
     Caller,
     /// Borsh bytes that start with a value of this type.
     Known(&'a Type, &'a [u8]),
@@ -162,11 +195,13 @@ struct Scope<'a> {
 struct Compiler<'a> {
     registry: &'a Registry,
     limits: &'a Limits,
-    program: Program,
+    shape: Shape,
+    contracts: Vec<ContractIndex>,
 }
 
 impl<'a> Compiler<'a> {
     fn new(
+        contract: ContractIndex,
         method: &'a Method,
         registry: &'a Registry,
         limits: &'a Limits,
@@ -175,12 +210,27 @@ impl<'a> Compiler<'a> {
         for param in method.params.iter() {
             args_size = plain(&param.ty, args_size, &mut bools)?;
         }
-        let (keys, parts, literals) = (Vec::new(), Vec::new(), Vec::new());
-        let program = Program { args_size, bools, steps: 0, keys, parts, literals };
-        Ok(Self { registry, limits, program })
+        let shape = Shape { args_size, bools, ..Shape::default() };
+        Ok(Self { registry, limits, shape, contracts: vec![contract] })
     }
 
-    fn method(&mut self, contract: ContractIndex, method: &'a Method) -> Result<(), NoProgram> {
+    fn finish(self) -> Program {
+        let mut contracts = [self.contracts[0]; CONTRACTS_MAX];
+        contracts[..self.contracts.len()].copy_from_slice(&self.contracts);
+        Program { shape: self.registry.share(self.shape), contracts }
+    }
+
+    /// The place of a contract among those of the program.
+    fn place(&mut self, contract: ContractIndex) -> Result<u8, NoProgram> {
+        let place = self.contracts.iter().position(|known| *known == contract);
+        let place = place.unwrap_or(self.contracts.len());
+        if place == self.contracts.len() {
+            self.contracts.push(contract);
+        }
+        if place < CONTRACTS_MAX { Ok(place as u8) } else { Err(NoProgram::Never) }
+    }
+
+    fn method(&mut self, method: &'a Method) -> Result<(), NoProgram> {
         if !method.declared {
             return Err(NoProgram::Never);
         }
@@ -193,16 +243,17 @@ impl<'a> Compiler<'a> {
             })
         });
         let params = params.collect::<Result<_, _>>()?;
+        let contract = self.contracts[0];
         self.templates(&method.access, &Scope { contract, caller: Value::Caller, params, depth: 1 })
     }
 
     fn take_steps(&mut self, steps: usize) -> Result<(), NoProgram> {
-        let steps = self.program.steps as usize + steps;
+        let steps = self.shape.steps as usize + steps;
         // Where evaluation would stop, it shall.
         if steps > self.limits.access_keys_max * STEPS_PER_KEY {
             return Err(NoProgram::Never);
         }
-        self.program.steps = steps as u32;
+        self.shape.steps = steps as u32;
         Ok(())
     }
 
@@ -234,22 +285,23 @@ impl<'a> Compiler<'a> {
     ) -> Result<(), NoProgram> {
         self.take_steps(1 + exprs.len())?;
         let storage = &self.registry.contract(scope.contract).code.abi.storage[usize::from(field)];
-        let start = self.program.parts.len();
-        let mut length = self.program.literal(&[field], start);
+        let start = self.shape.parts.len();
+        let mut length = self.shape.literal(&[field], start);
         for (expr, ty) in exprs.iter().zip(storage.key.iter()) {
             let value = self.evaluate(expr, scope)?;
-            length += append(value, ty, start, &mut self.program)?;
+            length += append(value, ty, start, &mut self.shape)?;
         }
         if length > KEY_BYTES_MAX {
-            self.program.parts.truncate(start);
+            self.shape.parts.truncate(start);
             return Ok(());
         }
-        if self.program.keys.len() >= KEYS_MAX.min(self.limits.access_keys_max) {
+        if self.shape.keys.len() >= KEYS_MAX.min(self.limits.access_keys_max) {
             return Err(NoProgram::Never);
         }
         let number = |place: usize| u16::try_from(place).map_err(|_| NoProgram::Never);
-        let (start, end) = (number(start)?, number(self.program.parts.len())?);
-        self.program.keys.push(KeyProgram { contract: scope.contract, mode, start, end });
+        let (start, end) = (number(start)?, number(self.shape.parts.len())?);
+        let contract = self.place(scope.contract)?;
+        self.shape.keys.push(KeyShape { contract, mode, start, end });
         Ok(())
     }
 
@@ -262,6 +314,7 @@ impl<'a> Compiler<'a> {
     ) -> Result<(), NoProgram> {
         self.take_steps(1 + args.len())?;
         let address = match self.evaluate(contract, scope)? {
+            Value::This => Some(&self.registry.contract(self.contracts[0]).address.0),
             Value::Known(Type::Address, bytes) => bytes.first_chunk::<32>(),
             Value::Raw(bytes) => <&[u8; 32]>::try_from(bytes).ok(),
             _ => None,
@@ -282,7 +335,7 @@ impl<'a> Compiler<'a> {
             let value = self.evaluate(arg, scope)?;
             let ty = match &value {
                 Value::Args(ty, _) | Value::Known(ty, _) => Some(*ty),
-                Value::Caller => Some(&Type::Address),
+                Value::This | Value::Caller => Some(&Type::Address),
                 Value::Integer(_) | Value::Raw(_) | Value::Unknown => None,
             };
             if ty.is_some_and(|ty| *ty != param.ty) {
@@ -290,8 +343,7 @@ impl<'a> Compiler<'a> {
             }
             params.push(value);
         }
-        let this = &self.registry.contract(scope.contract).address.0;
-        let caller = Value::Known(&Type::Address, this);
+        let caller = self.this(scope);
         self.templates(
             &method.access,
             &Scope { contract: target, caller, params, depth: scope.depth + 1 },
@@ -302,7 +354,7 @@ impl<'a> Compiler<'a> {
         let contract = self.registry.contract(scope.contract);
         match expr {
             Expr::Caller => Ok(scope.caller.clone()),
-            Expr::This => Ok(Value::Known(&Type::Address, &contract.address.0)),
+            Expr::This => Ok(self.this(scope)),
             Expr::Arg { param, path } => {
                 let value = scope.params.get(usize::from(*param)).ok_or(NoProgram::Never)?;
                 self.follow(value.clone(), path)
@@ -317,6 +369,14 @@ impl<'a> Compiler<'a> {
             Expr::Integer(number) => Ok(Value::Integer(*number)),
             Expr::Bytes(bytes) => Ok(Value::Raw(bytes)),
             Expr::Unknown => Ok(Value::Unknown),
+        }
+    }
+
+    /// The contract whose templates are evaluated.
+    fn this(&self, scope: &Scope<'a>) -> Value<'a> {
+        match scope.contract {
+            first if first == self.contracts[0] => Value::This,
+            callee => Value::Known(&Type::Address, &self.registry.contract(callee).address.0),
         }
     }
 
@@ -389,7 +449,7 @@ fn plain(ty: &Type, at: usize, bools: &mut Vec<usize>) -> Result<usize, NoProgra
     }
 }
 
-impl Program {
+impl Shape {
     /// Appends constant bytes to the key whose parts start at `first`. Returns how many.
     fn literal(&mut self, bytes: &[u8], first: usize) -> usize {
         let start = self.literals.len() as u32;
@@ -409,19 +469,23 @@ fn append(
     value: Value<'_>,
     ty: &Type,
     first: usize,
-    program: &mut Program,
+    shape: &mut Shape,
 ) -> Result<usize, NoProgram> {
     let known = |mut bytes: &[u8]| {
         let mut key = Vec::new();
         transcode(ty, &mut bytes, &mut key).map_err(|_| NoProgram::Never).map(|()| key)
     };
     match value {
-        Value::Args(actual, at) if actual == ty => append_args(ty, at, program).map(|end| end - at),
-        Value::Caller if *ty == Type::Address => {
-            program.parts.push(Part { of: Source::Caller, start: 0, end: 32 });
+        Value::Args(actual, at) if actual == ty => append_args(ty, at, shape).map(|end| end - at),
+        Value::This if *ty == Type::Address => {
+            shape.parts.push(Part { of: Source::This, start: 0, end: 32 });
             Ok(32)
         }
-        Value::Known(actual, bytes) if actual == ty => Ok(program.literal(&known(bytes)?, first)),
+        Value::Caller if *ty == Type::Address => {
+            shape.parts.push(Part { of: Source::Caller, start: 0, end: 32 });
+            Ok(32)
+        }
+        Value::Known(actual, bytes) if actual == ty => Ok(shape.literal(&known(bytes)?, first)),
         Value::Integer(number) => {
             let size = ty.fixed_size().ok_or(NoProgram::Never)?;
             let most = match ty {
@@ -435,31 +499,31 @@ fn append(
             if number > most {
                 return Err(NoProgram::Never);
             }
-            Ok(program.literal(&known(&number.to_le_bytes()[..size])?, first))
+            Ok(shape.literal(&known(&number.to_le_bytes()[..size])?, first))
         }
         Value::Raw(bytes) => match ty {
-            Type::Address if bytes.len() == 32 => Ok(program.literal(bytes, first)),
+            Type::Address if bytes.len() == 32 => Ok(shape.literal(bytes, first)),
             Type::FixedBytes(size) if bytes.len() == *size as usize => {
-                Ok(program.literal(bytes, first))
+                Ok(shape.literal(bytes, first))
             }
             Type::Bytes | Type::Text => {
                 let length = bytes.len().min(255) as u8;
-                Ok(program.literal(&[&[length][..], bytes].concat(), first))
+                Ok(shape.literal(&[&[length][..], bytes].concat(), first))
             }
             _ => Err(NoProgram::Never),
         },
-        Value::Args(..) | Value::Caller | Value::Known(..) | Value::Unknown => {
+        Value::Args(..) | Value::This | Value::Caller | Value::Known(..) | Value::Unknown => {
             Err(NoProgram::Never)
         }
     }
 }
 
 /// Appends the argument of type `ty` that starts at `at`. Returns its end.
-fn append_args(ty: &Type, at: usize, program: &mut Program) -> Result<usize, NoProgram> {
+fn append_args(ty: &Type, at: usize, shape: &mut Shape) -> Result<usize, NoProgram> {
     match ty {
-        Type::Tuple(types) => types.iter().try_fold(at, |at, ty| append_args(ty, at, program)),
+        Type::Tuple(types) => types.iter().try_fold(at, |at, ty| append_args(ty, at, shape)),
         Type::Struct { fields, .. } => {
-            fields.iter().try_fold(at, |at, field| append_args(&field.ty, at, program))
+            fields.iter().try_fold(at, |at, field| append_args(&field.ty, at, shape))
         }
         _ => {
             let end = plain(ty, at, &mut Vec::new())?;
@@ -470,7 +534,7 @@ fn append_args(ty: &Type, at: usize, program: &mut Program) -> Result<usize, NoP
                 _ => return Err(NoProgram::Never),
             };
             let number = |place: usize| u32::try_from(place).map_err(|_| NoProgram::Never);
-            program.parts.push(Part { of, start: number(at)?, end: number(end)? });
+            shape.parts.push(Part { of, start: number(at)?, end: number(end)? });
             Ok(end)
         }
     }

@@ -411,7 +411,7 @@ fn programs_equal_evaluation() {
             programs += 1;
             for round in 0..40u8 {
                 // All kinds of first bytes, so that bools are sometimes none.
-                let args: Vec<u8> = (0..program.args_size)
+                let args: Vec<u8> = (0..program.shape.args_size)
                     .map(|at| (at as u8).wrapping_mul(31) ^ round.wrapping_mul(7) >> (round % 8))
                     .collect();
                 let mut evaluator = Evaluator::new(registry, &desks.limits);
@@ -423,7 +423,7 @@ fn programs_equal_evaluation() {
                 let evaluated: Vec<_> =
                     evaluator.keys().map(|(c, key, mode)| (c, key.to_vec(), mode)).collect();
                 let compiled: Vec<_> = program
-                    .keys(&ALICE, &args)
+                    .keys(Sources { this: &address, caller: &ALICE, args: &args })
                     .map(|(contract, mode, append)| {
                         let mut bytes = Vec::new();
                         append(&mut bytes);
@@ -431,7 +431,7 @@ fn programs_equal_evaluation() {
                     })
                     .collect();
                 assert_eq!(compiled, evaluated, "{}", method.name);
-                assert_eq!(program.steps, evaluator.steps(), "{}", method.name);
+                assert_eq!(program.shape.steps, evaluator.steps(), "{}", method.name);
             }
         }
     }
