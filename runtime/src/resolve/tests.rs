@@ -1,6 +1,6 @@
 //! What access sets come of which templates, through one contract that has a method for each kind.
 
-use super::{BlockTooLarge, Evaluator, Resolved, Target, resolve};
+use super::{BlockTooLarge, Evaluator, Resolved, Sources, Target, resolve};
 use crate::engine::validate::samples::{abi_of, field, list, method, module};
 use crate::store::MemoryStore;
 use crate::{Address, Call, Config, Failure, Gas, Instantiate, Limits, Outcome, Runtime};
