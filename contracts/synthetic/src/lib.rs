@@ -342,6 +342,10 @@ pub mod synthetic {
             result
         }
 
+        /// Does nothing: what it costs is the cost of a call.
+        #[call]
+        pub fn nothing(&mut self) {}
+
         /// Where this contract is.
         #[view]
         pub fn address(&self) -> Address {
