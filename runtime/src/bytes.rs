@@ -5,20 +5,23 @@
 
 use std::sync::Arc;
 
-/// The longest byte string that needs no allocation.
-const INLINE_MAX: usize = 46;
-
-/// An immutable byte string.
+/// An immutable byte string, of which `INLINE_MAX` bytes need no allocation: at most 255.
 #[derive(Clone)]
-pub(crate) struct Bytes(Repr);
+pub(crate) struct ShortBytes<const INLINE_MAX: usize>(Repr<INLINE_MAX>);
+
+/// A value, or whatever else is some amounts long.
+pub(crate) type Bytes = ShortBytes<46>;
+
+/// A key: with two addresses, as allowances have, it still lies inside.
+pub(crate) type Key = ShortBytes<70>;
 
 #[derive(Clone)]
-enum Repr {
+enum Repr<const INLINE_MAX: usize> {
     Inline { length: u8, bytes: [u8; INLINE_MAX] },
     Shared(Arc<[u8]>),
 }
 
-impl Bytes {
+impl<const INLINE_MAX: usize> ShortBytes<INLINE_MAX> {
     /// Copies `bytes`.
     #[inline]
     pub(crate) fn new(bytes: &[u8]) -> Self {
@@ -38,7 +41,7 @@ impl Bytes {
     }
 }
 
-impl AsRef<[u8]> for Bytes {
+impl<const INLINE_MAX: usize> AsRef<[u8]> for ShortBytes<INLINE_MAX> {
     #[inline]
     fn as_ref(&self) -> &[u8] {
         match &self.0 {
@@ -48,7 +51,7 @@ impl AsRef<[u8]> for Bytes {
     }
 }
 
-impl std::ops::Deref for Bytes {
+impl<const INLINE_MAX: usize> std::ops::Deref for ShortBytes<INLINE_MAX> {
     type Target = [u8];
 
     #[inline]
@@ -57,27 +60,27 @@ impl std::ops::Deref for Bytes {
     }
 }
 
-impl Default for Bytes {
+impl<const INLINE_MAX: usize> Default for ShortBytes<INLINE_MAX> {
     fn default() -> Self {
         Self::new(&[])
     }
 }
 
-impl PartialEq for Bytes {
+impl<const INLINE_MAX: usize> PartialEq for ShortBytes<INLINE_MAX> {
     fn eq(&self, other: &Self) -> bool {
         self.as_ref() == other.as_ref()
     }
 }
 
-impl Eq for Bytes {}
+impl<const INLINE_MAX: usize> Eq for ShortBytes<INLINE_MAX> {}
 
-impl std::hash::Hash for Bytes {
+impl<const INLINE_MAX: usize> std::hash::Hash for ShortBytes<INLINE_MAX> {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.as_ref().hash(state);
     }
 }
 
-impl std::fmt::Debug for Bytes {
+impl<const INLINE_MAX: usize> std::fmt::Debug for ShortBytes<INLINE_MAX> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("0x")?;
         self.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -90,14 +93,16 @@ mod tests {
 
     #[test]
     fn short_and_long_hold_what_was_put_in() {
-        for length in [0, 1, INLINE_MAX, INLINE_MAX + 1, 5_000] {
+        for length in [0, 1, 46, 47, 70, 71, 5_000] {
             let bytes: Vec<u8> = (0..length).map(|index| index as u8).collect();
             assert_eq!(&Bytes::new(&bytes)[..], &bytes[..]);
+            assert_eq!(&Key::new(&bytes)[..], &bytes[..]);
         }
     }
 
     #[test]
     fn stays_small() {
         assert_eq!(size_of::<Bytes>(), 48);
+        assert_eq!(size_of::<Key>(), 72);
     }
 }

@@ -21,9 +21,10 @@ pub mod digest;
 mod index;
 
 use crate::block::Height;
-use crate::bytes::Bytes;
+use crate::bytes::{Bytes, Key};
 use crate::registry::ContractIndex;
 use foldhash::quality::RandomState;
+use hashbrown::HashMap;
 use index::Index;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
@@ -169,19 +170,23 @@ impl Write {
     }
 }
 
-/// A key and its value: a cache line for what finds it, and the next one for the value. Processors
-/// fetch such pairs together.
+/// A key and its value: two cache lines, which processors fetch together.
 #[derive(Debug)]
 #[repr(C, align(128))]
 struct Slot {
     contract: ContractIndex,
-    /// The version that wrote it last.
-    version: u64,
-    key: Bytes,
+    key: Key,
     value: Option<Bytes>,
 }
 
 impl Slot {
+    /// Reads from both of its cache lines, so that they are near. What it returns means nothing, but
+    /// has to be used.
+    #[inline]
+    fn touch(&self) -> u64 {
+        u64::from(self.contract) ^ u64::from(self.value.is_some())
+    }
+
     fn hash(&self, hasher: &RandomState) -> u64 {
         hasher.hash_one((self.contract, &*self.key))
     }
@@ -251,6 +256,9 @@ impl Forgotten {
 struct Shard {
     index: Index,
     slots: Vec<Slot>,
+    /// Slots without a value that some remembered height still has a value for, with the version
+    /// that emptied them.
+    emptied: HashMap<SlotIndex, u64, RandomState>,
     free: Vec<SlotIndex>,
 }
 
@@ -334,7 +342,7 @@ impl MemoryStore {
             for (offset, place) in slots.iter().enumerate() {
                 let hash = hash(start + offset);
                 if let Some(slot) = self.shards[shard_of_hash(hash)].slots.get(*place as usize) {
-                    touched ^= slot.version ^ u64::from(slot.value.is_some());
+                    touched ^= slot.touch();
                 }
             }
             std::hint::black_box(touched);
@@ -342,7 +350,7 @@ impl MemoryStore {
                 let (hash, (contract, bytes)) = (hash(start + offset), key(start + offset));
                 let number = shard_of_hash(hash);
                 let shard = &self.shards[number];
-                let is_it = |slot: &&Slot| slot.contract == contract && slot.key.as_ref() == bytes;
+                let is_it = |slot: &&Slot| slot.contract == contract && *slot.key == *bytes;
                 // Nearly always the first with the tag.
                 let place = match shard.slots.get(*candidate as usize).filter(is_it) {
                     Some(_) => Some(*candidate << SHARD_BITS | number as u32),
@@ -439,7 +447,7 @@ impl MemoryStore {
             for slot in writes.iter().filter_map(Write::slot) {
                 let shard = &shards[shard_of_slot(slot) % shards_of_part];
                 let slot = &shard.slots[place_in_shard(slot)];
-                touched ^= slot.version ^ u64::from(slot.value.is_some());
+                touched ^= slot.touch();
             }
             std::hint::black_box(touched);
         };
@@ -452,12 +460,7 @@ impl MemoryStore {
                 let write = &mut writes[at];
                 let number = write.shard(hasher);
                 let shard = &mut shards[number % shards_of_part];
-                shard.apply(write, number, hasher, version);
-                if let Some(slot) = write.slot()
-                    && shard.slots[place_in_shard(slot)].value.is_none()
-                {
-                    emptied.push(slot);
-                }
+                emptied.extend(shard.apply(write, number, hasher, version));
             }
             emptied
         };
@@ -478,9 +481,9 @@ impl MemoryStore {
     }
 
     /// All entries, in no order.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (ContractIndex, &Bytes, &Bytes)> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (ContractIndex, &[u8], &Bytes)> {
         let slots = self.shards.iter().flat_map(|shard| &shard.slots);
-        slots.filter_map(|slot| Some((slot.contract, &slot.key, slot.value.as_ref()?)))
+        slots.filter_map(|slot| Some((slot.contract, &*slot.key, slot.value.as_ref()?)))
     }
 }
 
@@ -494,7 +497,15 @@ impl Shard {
         self.index.find(hash, is_it).map(|place| place << SHARD_BITS | shard_of_hash(hash) as u32)
     }
 
-    fn apply(&mut self, write: &mut Write, number: usize, hasher: &RandomState, version: u64) {
+    /// Applies a write. Returns its slot if that has no value now.
+    #[inline]
+    fn apply(
+        &mut self,
+        write: &mut Write,
+        number: usize,
+        hasher: &RandomState,
+        version: u64,
+    ) -> Option<SlotIndex> {
         let slot = match &write.place {
             Place::Slot(slot) => Some(*slot),
             Place::Key(named) => {
@@ -503,14 +514,22 @@ impl Shard {
         };
         if let Some(index) = slot {
             let slot = &mut self.slots[place_in_shard(index)];
+            let was_empty = slot.value.is_none();
             std::mem::swap(&mut slot.value, &mut write.value);
-            slot.version = version;
+            let is_empty = slot.value.is_none();
             write.place = Place::Slot(index);
+            if is_empty {
+                self.emptied.insert(index, version);
+                return Some(index);
+            } else if was_empty {
+                self.emptied.remove(&index);
+            }
         } else if let (Place::Key(named), Some(value)) = (&write.place, write.value.take()) {
-            let (contract, key) = (named.0, named.1.clone());
-            let slot = Slot { contract, key, value: Some(value), version };
+            let (contract, key) = (named.0, Key::new(&named.1));
+            let slot = Slot { contract, key, value: Some(value) };
             write.place = Place::Slot(self.insert(slot, number, hasher));
         }
+        None
     }
 
     fn insert(&mut self, slot: Slot, number: usize, hasher: &RandomState) -> SlotIndex {
@@ -533,21 +552,17 @@ impl Shard {
 
     /// Frees a slot that a forgotten version emptied, unless it was written again.
     fn free(&mut self, index: SlotIndex, forgotten: u64, hasher: &RandomState) {
-        let slot = &mut self.slots[place_in_shard(index)];
-        if slot.value.is_some() || slot.version > forgotten || slot.version == FREED {
+        if self.emptied.get(&index).is_none_or(|version| *version > forgotten) {
             return;
         }
-        slot.version = FREED;
-        let hash = slot.hash(hasher);
+        self.emptied.remove(&index);
+        let hash = self.slots[place_in_shard(index)].hash(hasher);
         let slots = &self.slots;
         let hash_of = |place: u32| slots[place as usize].hash(hasher);
         self.index.remove(hash, place_in_shard(index) as u32, hash_of);
         self.free.push(index);
     }
 }
-
-/// The version of a slot that is free.
-const FREED: u64 = u64::MAX;
 
 #[cfg(test)]
 mod tests {
