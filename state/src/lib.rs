@@ -1,0 +1,1 @@
+//! The boundary between the runtime and what keeps its state.

@@ -1,0 +1,1 @@
+//! The tree that commits to the state, in memory.
