@@ -25,6 +25,15 @@ use std::{
 };
 use tollway_state_verify::{ChunkProof, Proof};
 
+/// What is called with the key and value of each entry, until it breaks.
+pub type VisitEntry<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
+
+/// What is called with each change, until it breaks.
+pub type VisitChange<'a> = &'a mut dyn FnMut(Change<'_>) -> ControlFlow<()>;
+
+/// What is called with each value of a key, and the height that gave it, until it breaks.
+pub type VisitValue<'a> = &'a mut dyn FnMut(Height, Option<&[u8]>) -> ControlFlow<()>;
+
 /// Keeps the state of one chain.
 ///
 /// # Examples
@@ -135,18 +144,14 @@ pub trait Ranges {
         &self,
         from: Bound<&[u8]>,
         to: Bound<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: VisitEntry<'_>,
     ) -> Result<(), BackendError>;
 
     /// Visits the entries whose keys start with `prefix`, as [`Self::range`].
     ///
     /// # Errors
     /// As [`Self::range`].
-    fn prefix(
-        &self,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), BackendError> {
+    fn prefix(&self, prefix: &[u8], visit: VisitEntry<'_>) -> Result<(), BackendError> {
         self.range(Bound::Included(prefix), Bound::Unbounded, &mut |key, value| {
             if key.starts_with(prefix) { visit(key, value) } else { ControlFlow::Break(()) }
         })
@@ -222,11 +227,7 @@ pub trait History {
     ///
     /// # Errors
     /// As [`Self::root_at`]; the oldest height counts as not kept.
-    fn changes(
-        &self,
-        height: Height,
-        visit: &mut dyn FnMut(Change<'_>) -> ControlFlow<()>,
-    ) -> Result<(), BackendError>;
+    fn changes(&self, height: Height, visit: VisitChange<'_>) -> Result<(), BackendError>;
 
     /// The encoded block of `height`, if one was committed with it.
     ///
@@ -239,11 +240,7 @@ pub trait History {
     ///
     /// # Errors
     /// If stored bytes are damaged or cannot be read.
-    fn values(
-        &self,
-        key: &[u8],
-        visit: &mut dyn FnMut(Height, Option<&[u8]>) -> ControlFlow<()>,
-    ) -> Result<(), BackendError>;
+    fn values(&self, key: &[u8], visit: VisitValue<'_>) -> Result<(), BackendError>;
 
     /// Goes back to the state after `height`, and forgets all that came later. Durable on return.
     ///

@@ -10,7 +10,9 @@
 //! 2. The order in which writes were put never reaches a backend: it sorts them by key
 //!    (`tests::sorted_by_key`).
 
-use crate::{BATCH_BYTES_MAX, BLOCK_BYTES_MAX, BackendError, Height, KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::{
+    BATCH_BYTES_MAX, BLOCK_BYTES_MAX, BackendError, Height, KEY_BYTES_MAX, VALUE_BYTES_MAX,
+};
 use rayon::slice::ParallelSliceMut;
 
 /// A write: a key, and its value or `None` where the key goes.

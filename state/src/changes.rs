@@ -35,7 +35,9 @@ impl Changes {
     pub fn of(writes: &[Write<'_>], old: &[Option<&[u8]>]) -> Changes {
         let runs: Vec<Vec<Page>> = (writes.par_chunks(RUN).zip(old.par_chunks(RUN)))
             .map_init(PageBuilder::new, |builder, (writes, old)| {
-                for ((key, new), old) in writes.iter().zip(old).filter(|(write, old)| write.1 != **old) {
+                for ((key, new), old) in
+                    writes.iter().zip(old).filter(|(write, old)| write.1 != **old)
+                {
                     push(builder, Change { key, old: *old, new: *new });
                 }
                 let mut pages = Vec::new();
@@ -64,7 +66,8 @@ impl Changes {
                 (None, None) => break,
                 (Some(a), Some(b)) if a.key == b.key => {
                     add(Change { key: a.key, old: a.old, new: b.new });
-                    (first.next(), second.next());
+                    first.next();
+                    second.next();
                 }
                 (Some(a), b) if b.is_none_or(|b| a.key < b.key) => {
                     add(*a);

@@ -16,18 +16,20 @@
 
 #![forbid(unsafe_code)]
 
-mod head;
-mod error;
+mod backend;
 mod batch;
+pub mod changes;
+pub mod conformance;
+mod error;
 mod found;
+mod head;
+pub mod memory;
 pub mod page;
 pub mod pages;
-mod backend;
-pub mod changes;
-pub mod memory;
-pub mod conformance;
 
-pub use backend::{Backend, Change, History, Proofs, Ranges, Snapshot};
+pub use backend::{
+    Backend, Change, History, Proofs, Ranges, Snapshot, VisitChange, VisitEntry, VisitValue,
+};
 pub use batch::{Write, WriteBatch, check_heights};
 pub use error::BackendError;
 pub use found::{Found, Sorted};

@@ -13,7 +13,7 @@
 
 use crate::{
     Backend, BackendError, Change, Found, Head, Height, History, Position, Proofs, Ranges, Root,
-    Snapshot, WriteBatch,
+    Snapshot, VisitChange, VisitEntry, VisitValue, WriteBatch,
     batch::{Write, check_heights},
     changes::Changes,
     found::Sorted,
@@ -21,7 +21,7 @@ use crate::{
     tree::Tree,
 };
 use std::{
-    collections::VecDeque,
+    collections::{VecDeque, vec_deque::Iter},
     ops::{Bound, ControlFlow},
 };
 use tollway_state_verify::{ChunkProof, Proof};
@@ -94,9 +94,11 @@ impl MemoryBackend {
         self.rows.range(from..)
     }
 
-    fn rows_of(&self, height: Height) -> Result<impl DoubleEndedIterator<Item = &Row>, BackendError> {
+    fn rows_of(&self, height: Height) -> Result<Iter<'_, Row>, BackendError> {
         self.known(height, height > self.oldest)?;
-        Ok(self.rows_after(Height(height.0 - 1)).take_while(move |row| row.position.height == height))
+        let from = self.rows.partition_point(|row| row.position.height < height);
+        let to = self.rows.partition_point(|row| row.position.height <= height);
+        Ok(self.rows.range(from..to))
     }
 
     fn known(&self, height: Height, is_kept: bool) -> Result<(), BackendError> {
@@ -198,7 +200,7 @@ impl Ranges for MemoryBackend {
         &self,
         from: Bound<&[u8]>,
         to: Bound<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: VisitEntry<'_>,
     ) -> Result<(), BackendError> {
         range_pages(&self.pages, from, to, visit);
         Ok(())
@@ -235,11 +237,7 @@ impl History for MemoryBackend {
         Ok(value.map(<[u8]>::to_vec))
     }
 
-    fn changes(
-        &self,
-        height: Height,
-        visit: &mut dyn FnMut(Change<'_>) -> ControlFlow<()>,
-    ) -> Result<(), BackendError> {
+    fn changes(&self, height: Height, visit: VisitChange<'_>) -> Result<(), BackendError> {
         let rows = self.rows_of(height)?;
         let joined = rows.fold(Changes::default(), |sum, row| Changes::join(&sum, &row.changes));
         let _ = joined.iter().try_for_each(visit);
@@ -250,11 +248,7 @@ impl History for MemoryBackend {
         Ok(self.rows_of(height)?.rev().find_map(|row| row.block.clone()))
     }
 
-    fn values(
-        &self,
-        key: &[u8],
-        visit: &mut dyn FnMut(Height, Option<&[u8]>) -> ControlFlow<()>,
-    ) -> Result<(), BackendError> {
+    fn values(&self, key: &[u8], visit: VisitValue<'_>) -> Result<(), BackendError> {
         let mut last = None;
         for row in self.rows_after(self.oldest).rev() {
             let height = row.position.height;
@@ -304,7 +298,7 @@ impl Ranges for MemorySnapshot {
         &self,
         from: Bound<&[u8]>,
         to: Bound<&[u8]>,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: VisitEntry<'_>,
     ) -> Result<(), BackendError> {
         range_pages(&self.pages, from, to, visit);
         Ok(())
@@ -326,12 +320,7 @@ fn read_pages(pages: &Pages, keys: &[&[u8]], found: &mut Found) {
     }
 }
 
-fn range_pages(
-    pages: &Pages,
-    from: Bound<&[u8]>,
-    to: Bound<&[u8]>,
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-) {
+fn range_pages(pages: &Pages, from: Bound<&[u8]>, to: Bound<&[u8]>, visit: VisitEntry<'_>) {
     let _ = pages.range(from, to, |key, value| match value {
         Some(value) => visit(key, value),
         None => ControlFlow::Continue(()),

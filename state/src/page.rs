@@ -278,9 +278,8 @@ impl PageBuilder {
         let start = if from == 0 { 0 } else { self.ends[from - 1] };
         let end = if to == 0 { 0 } else { self.ends[to - 1] };
         let count = (to - from) as u32;
-        let mut bytes = Vec::with_capacity(
-            COUNT_BYTES + END_BYTES * (to - from) + (end - start) as usize,
-        );
+        let mut bytes =
+            Vec::with_capacity(COUNT_BYTES + END_BYTES * (to - from) + (end - start) as usize);
         bytes.extend_from_slice(&count.to_le_bytes());
         for end in &self.ends[from..to] {
             bytes.extend_from_slice(&(end - start).to_le_bytes());

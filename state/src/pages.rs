@@ -195,7 +195,9 @@ impl Pages {
         self.bytes = self.bytes - old_bytes + new_bytes;
         let pages = Arc::make_mut(&mut self.pages);
         let one_to_one = jobs.iter().all(|job| job.page < pages.len())
-            && merged.iter().all(|new| new.len() == 1 && new[0].bytes().len() >= PAGE_BYTES_MAX / 8);
+            && merged
+                .iter()
+                .all(|new| new.len() == 1 && new[0].bytes().len() >= PAGE_BYTES_MAX / 8);
         if one_to_one {
             for (job, new) in jobs.iter().zip(merged) {
                 pages.splice(job.page..job.page + 1, new);
@@ -208,7 +210,9 @@ impl Pages {
             pages.extend(old.by_ref().take(job.page - copied));
             old.next();
             copied = job.page + 1;
-            new.into_iter().for_each(|page| push_joined(pages, page));
+            for page in new {
+                self.bytes -= push_joined(pages, page);
+            }
         }
         pages.extend(old);
     }
@@ -220,8 +224,9 @@ impl Default for Pages {
     }
 }
 
-/// Adds a page at the end, as part of the page before it if both are small.
-fn push_joined(pages: &mut Vec<Page>, page: Page) {
+/// Adds a page at the end, as part of the page before it if one of both is small. Gives the bytes
+/// that this saves.
+fn push_joined(pages: &mut Vec<Page>, page: Page) -> usize {
     let small = PAGE_BYTES_MAX / 4;
     match pages.last_mut() {
         Some(last)
@@ -231,9 +236,15 @@ fn push_joined(pages: &mut Vec<Page>, page: Page) {
             let writes: Vec<Write<'_>> = page.iter().collect();
             let mut builder = PageBuilder::new();
             builder.merge(Some(last), &writes, true);
-            *last = builder.finish();
+            let joined = builder.finish();
+            let saved = last.bytes().len() + page.bytes().len() - joined.bytes().len();
+            *last = joined;
+            saved
         }
-        _ => pages.push(page),
+        _ => {
+            pages.push(page);
+            0
+        }
     }
 }
 
@@ -347,9 +358,11 @@ mod tests {
         let all: Vec<Write<'_>> = keys.iter().map(|key| (&key[..], Some(&key[..]))).collect();
         pages.apply(&all);
         assert!(pages.pages().len() > 50);
-        let most: Vec<Write<'_>> =
-            (keys.iter().enumerate()).filter(|(index, _)| index % 100 != 0).map(|(_, key)| (&key[..], None)).collect();
+        let most: Vec<Write<'_>> = (keys.iter().enumerate())
+            .filter(|(index, _)| index % 100 != 0)
+            .map(|(_, key)| (&key[..], None))
+            .collect();
         pages.apply(&most);
-        assert_eq!(pages.pages().len(), 2, "200 small entries left");
+        assert_eq!(pages.pages().len(), 1, "200 small entries left");
     }
 }
