@@ -297,14 +297,14 @@ pub fn run<H: Host>(
 }
 
 fn expect_one_state<H: Host>(rows: &[Row<H>]) -> anyhow::Result<()> {
-    let mut digests = rows.iter().map(|row| (row.threads, row.host.runtime().state_digest()));
-    let Some((threads, digest)) = digests.next() else {
-        return Ok(());
-    };
-    for (other, found) in digests {
+    let mut first = None;
+    for row in rows {
+        let root = row.host.runtime().state_root()?;
+        let (threads, expected) = *first.get_or_insert((row.threads, root));
         ensure!(
-            found == digest,
-            "{threads} and {other} threads end in different states: {digest} and {found}"
+            root == expected,
+            "{threads} and {} threads end in different states: {expected} and {root}",
+            row.threads
         );
     }
     Ok(())

@@ -249,7 +249,7 @@ fn replay_swaps_agrees_with_the_record() {
         ["rows", "exact", "explained", "mismatched", "threads"].map(number),
         [Some(1), Some(1), Some(0), Some(0), Some(2)]
     );
-    assert_eq!(reports[0]["state_digest"], reports[0]["oracle_digest"]);
+    assert_eq!(reports[0]["state_root"], reports[0]["oracle_root"]);
     assert!(prints(&["replay", "swaps", &file]).contains("equal"));
 }
 
@@ -406,7 +406,7 @@ const CROWD_FIELDS: &[&str] = &[
     "speedup",
     "quiet_blocks",
     "gas_per_call",
-    "state_digest",
+    "state_root",
 ];
 
 #[test]

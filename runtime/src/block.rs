@@ -4,6 +4,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use tollway_host_api::Address;
+pub use tollway_state::Height;
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
@@ -23,11 +24,6 @@ macro_rules! number {
     };
 }
 
-number! {
-    /// The position of a block in its chain. The first block that a runtime executes may have any
-    /// height above 0; each one after it, the next.
-    Height(u64)
-}
 number! {
     /// What a call is charged, in the chain's units. See [`crate::engine::gas`] for the schedule.
     Gas(u64)

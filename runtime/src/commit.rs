@@ -36,7 +36,7 @@ pub(crate) fn batch_of_lanes(
         1 => vec![writes_of(0)?],
         groups => (0..groups).into_par_iter().map(writes_of).collect::<Result<_, _>>()?,
     };
-    Ok(WriteBatch { height, parent_version, parts })
+    Ok(WriteBatch::new(height, parent_version, parts))
 }
 
 fn writes_of_group(
@@ -103,5 +103,5 @@ pub(crate) fn batch_of_overlay(
     }
     let others = others.into_iter();
     writes.extend(others.map(|((contract, key), value)| Write::to_key(contract, &key, value)));
-    WriteBatch { height, parent_version, parts: vec![writes] }
+    WriteBatch::new(height, parent_version, vec![writes])
 }

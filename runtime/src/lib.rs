@@ -29,7 +29,7 @@
 //! let block = Block { height: Height(1), time_ms: 0, calls: vec![] };
 //! let outcome = runtime.execute(&block)?;
 //! runtime.commit(outcome.batch)?;
-//! println!("{} receipts, state {}", outcome.receipts.len(), runtime.state_digest());
+//! println!("{} receipts, state {}", outcome.receipts.len(), runtime.state_root()?);
 //! # Ok(())
 //! # }
 //! ```
@@ -54,7 +54,9 @@ mod resolve;
 
 // What a block stands on.
 pub mod engine;
+mod keeper;
 mod registry;
+pub mod state;
 pub mod store;
 
 // The faces.
@@ -66,16 +68,17 @@ pub use engine::artifact::{ArtifactStats, DirectoryError};
 pub use engine::code::{Code, CodeHash};
 pub use engine::config::Compiler;
 pub use engine::validate::UploadError;
+pub use keeper::{KeepError, Kept};
 pub use limits::Limits;
 pub use receipt::{Event, Failure, Outcome, Receipt};
 pub use registry::{Contract, ContractIndex, Registry};
 pub use resolve::{BlockTooLarge, STEPS_PER_KEY};
 pub use runtime::{
-    BlockOutcome, BlockStats, Config, ExecuteError, Instantiate, InstantiateError, OnMiss, Runtime,
-    RuntimeError,
+    BlockOutcome, BlockStats, Config, ExecuteError, Instantiate, InstantiateError, OnMiss,
+    OpenError, Runtime, RuntimeError,
 };
-pub use store::digest::StateDigest;
 pub use store::{StoreError, WriteBatch};
 pub use tollway_host_api as host_api;
 pub use tollway_host_api::Address;
+pub use tollway_state::{self as kept_state, Head, Root};
 pub use trace::{BlockTrace, CallTrace, HOT_KEYS_MAX, HotKey, PhaseSpan, PlanSummary};

@@ -9,8 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use support::puppet::{self, Cells, Op, act_leaf};
 use support::{ALICE, World, abi, call_with, entry, method, module};
 use tollway::{
-    ArtifactStats, Compiler, Config, DirectoryError, Limits, Receipt, Runtime, RuntimeError,
-    StateDigest,
+    ArtifactStats, Compiler, Config, DirectoryError, Limits, Receipt, Root, Runtime, RuntimeError,
 };
 use tollway_contracts_wasm::{ALL, PAIR, TOKEN};
 
@@ -71,7 +70,7 @@ fn counts(world: &World) -> [u64; 5] {
 
 /// What some calls on two contracts make of a new world, and the world. All is held against the
 /// oracle on the way.
-fn life(config: Config) -> (Vec<Receipt>, StateDigest, World) {
+fn life(config: Config) -> (Vec<Receipt>, Root, World) {
     let mut world = World::with(config);
     let code = world.upload(TOKEN);
     let token = world.instantiate(code, &ALICE);
@@ -89,14 +88,14 @@ fn life(config: Config) -> (Vec<Receipt>, StateDigest, World) {
         .collect();
     let receipts = world.run(calls);
     assert_eq!(receipts.iter().filter(|receipt| receipt.is_success()).count(), 11);
-    (receipts, world.digest(), world)
+    (receipts, world.root(), world)
 }
 
 /// The same without a cache.
-fn life_without(config: &Config) -> (Vec<Receipt>, StateDigest) {
-    let (receipts, digest, world) = life(Config { artifact_dir: None, ..config.clone() });
+fn life_without(config: &Config) -> (Vec<Receipt>, Root) {
+    let (receipts, root, world) = life(Config { artifact_dir: None, ..config.clone() });
     assert_eq!(world.runtime.artifact_stats(), None);
-    (receipts, digest)
+    (receipts, root)
 }
 
 /// Uploads into a directory whose one file was tampered with: it has to be refused and replaced.
@@ -233,8 +232,8 @@ fn a_file_of_another_host_is_refused() {
 fn whatever_is_in_the_way_fails_no_upload() {
     let expected = life_without(&Scratch::new().config());
     let check = |scratch: &Scratch, counted: [u64; 5], reason: &str| {
-        let (receipts, digest, world) = life(scratch.config());
-        assert_eq!((receipts, digest), expected);
+        let (receipts, root, world) = life(scratch.config());
+        assert_eq!((receipts, root), expected);
         assert_eq!(counts(&world), counted);
         let last = stats(&world).last_error.as_deref().unwrap_or_default();
         assert!(last.contains(reason), "{last}");
@@ -247,8 +246,8 @@ fn whatever_is_in_the_way_fails_no_upload() {
 
     // Too small for anything.
     let scratch = Scratch::new();
-    let (receipts, digest, world) = life(Config { artifact_bytes_max: 1_000, ..scratch.config() });
-    assert_eq!((receipts, digest), expected);
+    let (receipts, root, world) = life(Config { artifact_bytes_max: 1_000, ..scratch.config() });
+    assert_eq!((receipts, root), expected);
     assert_eq!(counts(&world), [0, 2, 0, 0, 2]);
     let last = stats(&world).last_error.as_deref().unwrap_or_default();
     assert!(last.contains("do not fit, limit is 1000"), "{last}");
@@ -326,8 +325,8 @@ fn runtimes_share_a_directory_at_once() {
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| life(scratch.config()))).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
-        for (receipts, digest, world) in worlds {
-            assert_eq!((receipts, digest), expected);
+        for (receipts, root, world) in worlds {
+            assert_eq!((receipts, root), expected);
             let [hits, misses, refused, written, unwritten] = counts(&world);
             assert_eq!((hits + misses, refused, unwritten), (2, 0, 0));
             assert_eq!(written, misses);
@@ -348,8 +347,8 @@ fn processes_share_a_directory_at_once() {
             artifact_dir: Some(directory.into()),
             ..Config::default()
         };
-        let (receipts, digest, world) = life(config.clone());
-        assert_eq!((receipts, digest), life_without(&config));
+        let (receipts, root, world) = life(config.clone());
+        assert_eq!((receipts, root), life_without(&config));
         let [hits, _, refused, _, unwritten] = counts(&world);
         assert_eq!((refused, unwritten), (0, 0));
         println!("hits {hits}");

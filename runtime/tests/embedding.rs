@@ -50,9 +50,9 @@ fn a_contract_made_between_blocks_belongs_to_the_heads_height() {
     let mut world = World::with_limits(Limits::default());
     let first = world.deploy(&puppet::wasm());
     world.run_one(add(first, 1, 1));
-    let before = world.digest();
+    let before = world.root();
     let second = world.deploy(&puppet::wasm());
-    assert_ne!(world.digest(), before);
+    assert_ne!(world.root(), before);
     assert_eq!(world.runtime.head(), Height(1));
     world.run(vec![add(second, 1, 5), add(first, 1, 5)]);
     assert_eq!((world.cell(first, 1), world.cell(second, 1)), (Some(6), Some(5)));
@@ -79,9 +79,9 @@ fn executing_changes_nothing_until_the_batch_is_committed() {
 fn a_block_without_calls_is_a_height() {
     let mut world = World::with_limits(Limits::default());
     let contract = world.deploy(&puppet::wasm());
-    let before = world.digest();
+    let before = world.root();
     assert_eq!(world.run(vec![]), []);
-    assert_eq!(world.digest(), before);
+    assert_eq!(world.root(), before);
     assert_eq!(world.runtime.head(), Height(1));
     assert_eq!(world.runtime.storage_at(Height(0), contract, &[0, 1]), Ok(None));
 }
@@ -105,12 +105,12 @@ fn a_query_sees_the_head_and_changes_nothing() {
     world.runtime.commit(outcome.batch).unwrap();
     assert_eq!(balance(&world, bob), 100);
     // A method that writes can be asked what it would do. The caller is nobody.
-    let before = world.digest();
+    let before = world.root();
     let args = borsh::to_vec(&(bob, 0u128)).unwrap();
     let receipt = world.runtime.query(token, "transfer", &args).unwrap();
     assert!(receipt.is_success());
     assert_eq!((receipt.events.len(), receipt.misses), (1, 0));
-    assert_eq!(world.digest(), before);
+    assert_eq!(world.root(), before);
     let receipt = world.runtime.query(token, "mint", &args).unwrap();
     assert!(!receipt.is_success(), "nobody may mint");
 }
@@ -173,8 +173,8 @@ fn lively_block(contracts: &[Address], salt: usize, calls: usize) -> Vec<Call> {
         .collect()
 }
 
-/// The receipts and digests of some blocks on one kind of runtime.
-fn history(config: Config) -> Vec<(Vec<Receipt>, usize, tollway::StateDigest)> {
+/// The receipts and roots of some blocks on one kind of runtime.
+fn history(config: Config) -> Vec<(Vec<Receipt>, usize, tollway::Root)> {
     let mut world = World::with(config);
     let contracts: Vec<Address> = (0..3).map(|_| world.deploy(&puppet::wasm())).collect();
     (0..4)
@@ -183,7 +183,7 @@ fn history(config: Config) -> Vec<(Vec<Receipt>, usize, tollway::StateDigest)> {
             let outcome = world.runtime.execute(&block).expect("the block is valid");
             let writes = outcome.batch.len();
             world.runtime.commit(outcome.batch).expect("the batch follows the head");
-            (outcome.receipts, writes, world.digest())
+            (outcome.receipts, writes, world.root())
         })
         .collect()
 }

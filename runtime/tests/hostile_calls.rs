@@ -308,7 +308,7 @@ fn a_block_that_declares_too_many_keys_is_not_executed() {
     // Also where calls are resolved in several parts, none of which is too large.
     for calls in [11, 600] {
         let block = world.next_block(vec![call.clone(); calls]);
-        let before = world.digest();
+        let before = world.root();
         match world.runtime.execute(&block) {
             Err(ExecuteError::TooLarge(error)) => {
                 assert!((1_001..=60_000).contains(&error.declared), "{error}");
@@ -316,7 +316,7 @@ fn a_block_that_declares_too_many_keys_is_not_executed() {
             }
             other => panic!("{other:?}"),
         }
-        assert_eq!(world.digest(), before);
+        assert_eq!(world.root(), before);
     }
     assert_eq!(world.run(vec![call; 10]).len(), 10);
 }
@@ -1055,7 +1055,8 @@ fn a_key_that_holds_no_counter_cannot_be_added_to() {
 
 #[test]
 fn a_block_must_follow_the_head() {
-    let (mut world, puppet) = puppet_world();
+    let mut world = World::unkept(Config { threads: 2, ..Config::default() });
+    let puppet = world.deploy(&puppet::wasm());
     let mut block = world.next_block(vec![act_leaf(puppet, &[Op::Write(1)], writes(&[1]))]);
     // The first block of a runtime may have any height but 0.
     block.height.0 = 0;
@@ -1065,7 +1066,7 @@ fn a_block_must_follow_the_head() {
     world.runtime.commit(outcome.batch).unwrap();
     for height in [0, 1, 499, 500, 502, u64::MAX] {
         block.height.0 = height;
-        let before = world.digest();
+        let before = world.root();
         match world.runtime.execute(&block) {
             Err(ExecuteError::WrongHeight { block, head }) => {
                 assert_eq!((block.0, head.0), (height, 500));
@@ -1073,7 +1074,7 @@ fn a_block_must_follow_the_head() {
             other => panic!("{other:?}"),
         }
         assert!(world.runtime.plan(&block).is_err());
-        assert_eq!(world.digest(), before);
+        assert_eq!(world.root(), before);
     }
     block.height.0 = 501;
     assert!(world.runtime.execute(&block).is_ok());
@@ -1100,9 +1101,9 @@ fn a_batch_of_another_state_is_refused() {
     let twin = world.runtime.execute(&block).unwrap();
     let batch = world.runtime.execute(&block).unwrap().batch;
     world.runtime.commit(batch).unwrap();
-    let before = world.digest();
+    let before = world.root();
     let refused = |world: &mut World, batch| match world.runtime.commit(batch) {
-        Err(StoreError::ForeignBatch { .. }) => assert_eq!(world.digest(), before),
+        Err(StoreError::ForeignBatch { .. }) => assert_eq!(world.root(), before),
         other => panic!("{other:?}"),
     };
     refused(&mut world, twin.batch);
@@ -1126,9 +1127,9 @@ fn a_batch_of_another_runtime_is_refused() {
     there.run_one(fill(&[3, 2, 1]));
     let block = there.next_block(vec![fill(&[1])]);
     let foreign = there.runtime.execute(&block).unwrap().batch;
-    let before = here.digest();
+    let before = here.root();
     assert!(matches!(here.runtime.commit(foreign), Err(StoreError::ForeignBatch { .. })));
-    assert_eq!(here.digest(), before);
+    assert_eq!(here.root(), before);
 }
 
 // Uploads and instantiation.
@@ -1293,7 +1294,7 @@ fn limits_that_the_engine_cannot_keep_are_refused() {
 #[test]
 fn a_wrong_query_has_a_receipt_and_changes_nothing() {
     let (world, puppet) = puppet_world();
-    let before = world.digest();
+    let before = world.root();
     let query = |contract, method: &str, args: &[u8]| {
         failure(&world.runtime.query(contract, method, args).unwrap()).clone()
     };
@@ -1305,7 +1306,7 @@ fn a_wrong_query_has_a_receipt_and_changes_nothing() {
     assert_eq!(query(puppet, "look", &[]), expected);
     let ops = borsh::to_vec(&puppet::script(&[Op::Trap])).unwrap();
     assert_eq!(query(puppet, "look", &ops), Failure::Trap { contract: puppet });
-    assert_eq!(world.digest(), before);
+    assert_eq!(world.root(), before);
 }
 
 #[test]

@@ -281,7 +281,7 @@ fn failed_calls_pass_their_inputs_through() {
 #[test]
 fn a_chain_of_failures_alone_changes_nothing() {
     let (mut world, puppet) = world(4);
-    let before = world.digest();
+    let before = world.root();
     let failing = |ops: &[Op]| {
         act_leaf(
             puppet,
@@ -293,7 +293,7 @@ fn a_chain_of_failures_alone_changes_nothing() {
     let outcome = execute(&mut world, calls.iter().cycle().take(50).cloned().collect());
     assert!(outcome.batch.is_empty());
     world.run(calls.iter().cycle().take(50).cloned().collect());
-    assert_eq!(world.digest(), before);
+    assert_eq!(world.root(), before);
 }
 
 #[test]
@@ -484,9 +484,9 @@ fn synthetic_runs_give_the_same_however_they_are_declared() {
         let receipts = world.run(runs(contract, method));
         let misses: u32 = receipts.iter().map(|receipt| receipt.misses).sum();
         let outcomes: Vec<Outcome> = receipts.into_iter().map(|receipt| receipt.outcome).collect();
-        (outcomes, world.digest(), misses)
+        (outcomes, world.root(), misses)
     };
-    let (outcomes, digest, misses) = outcomes_of(|_| "run");
+    let (outcomes, root, misses) = outcomes_of(|_| "run");
     assert_eq!(misses, 0);
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Returned(_))));
     let mixed = |number: usize| ["run", "run_undeclared", "run_misdeclared"][number % 3];
@@ -497,7 +497,7 @@ fn synthetic_runs_give_the_same_however_they_are_declared() {
         (mixed, false),
     ] {
         let found = outcomes_of(method);
-        assert_eq!((found.0, found.1), (outcomes.clone(), digest));
+        assert_eq!((found.0, found.1), (outcomes.clone(), root));
         assert_eq!(found.2 == 0, is_declared);
     }
 }

@@ -629,7 +629,7 @@ fn compilers_agree_on_random_blocks() {
                 let contracts = set_up(world);
                 let receipts = blocks.iter().map(|block| world.run(build(block, &contracts)));
                 let receipts: Vec<Vec<Receipt>> = receipts.collect();
-                (receipts, world.digest())
+                (receipts, world.root())
             })
         });
         let [expected, others @ ..] = &mut histories;

@@ -52,7 +52,7 @@ pub struct CrowdRecord {
     /// Gas a call, over all measured blocks.
     pub gas_per_call: f64,
     /// The digest of the state at the end.
-    pub state_digest: String,
+    pub state_root: String,
 }
 
 /// What was measured.
@@ -72,12 +72,12 @@ fn report<H: Host>(
     dist: &'static str,
     block: usize,
     turns: &Turns<H>,
-) -> CrowdReport {
+) -> anyhow::Result<CrowdReport> {
     let one = turns.rows.iter().find(|row| row.threads == 1);
     let one = one.map(|row| row.figures().calls_per_s_median);
     let record = |row: &Row<H>| {
         let figures = row.figures();
-        CrowdRecord {
+        Ok(CrowdRecord {
             workload,
             dist,
             threads: row.threads,
@@ -90,8 +90,9 @@ fn report<H: Host>(
             speedup: one.map(|one| figures.calls_per_s_median / one),
             quiet_blocks: row.quiet.iter().filter(|quiet| **quiet).count(),
             gas_per_call: figures.gas_per_call,
-            state_digest: row.host.runtime().state_digest().to_string(),
-        }
+            state_root: row.host.runtime().state_root()?.to_string(),
+        })
     };
-    CrowdReport { records: turns.rows.iter().map(record).collect(), scaling: turns.scaling.clone() }
+    let records = turns.rows.iter().map(record).collect::<anyhow::Result<_>>()?;
+    Ok(CrowdReport { records, scaling: turns.scaling.clone() })
 }

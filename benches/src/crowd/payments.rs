@@ -83,7 +83,7 @@ pub fn run(options: &PaymentOptions, progress: Progress<'_>) -> anyhow::Result<C
     for row in &turns.rows {
         row.host.expect_balances()?;
     }
-    Ok(report("payments", options.payers.name(), callers, &turns))
+    report("payments", options.payers.name(), callers, &turns)
 }
 
 fn draw(options: &PaymentOptions) -> Vec<Vec<Payment>> {

@@ -20,7 +20,7 @@ fn check(report: &CrowdReport, workload: &str, dist: &str, threads: &[usize]) {
         assert!(record.ns_per_call_min <= record.ns_per_call_median);
         assert!(record.ns_per_call_median <= record.ns_per_call_max);
         assert!(record.gas_per_call > 0.0 && record.quiet_blocks <= 2);
-        assert_eq!(record.state_digest, records[0].state_digest);
+        assert_eq!(record.state_root, records[0].state_root);
         assert_eq!(record.gas_per_call, records[0].gas_per_call);
     }
 }

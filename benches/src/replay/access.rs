@@ -372,8 +372,8 @@ impl Replay {
             let traced = tracer.execute(block)?;
             tracer.commit(traced.batch)?;
         }
-        let expected = self.oracle.state_digest();
-        let found = [self.serial.state_digest(), self.parallel.state_digest()];
+        let expected = self.oracle.state_root();
+        let found = [self.serial.state_root()?, self.parallel.state_root()?];
         ensure!(found == [expected; 2], "states are {found:?}, the oracle's is {expected:?}");
         Ok(())
     }

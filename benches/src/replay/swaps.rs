@@ -64,9 +64,9 @@ pub struct SwapsReport {
     /// Worker threads.
     pub threads: usize,
     /// Digest of the runtime's state at the end.
-    pub state_digest: String,
+    pub state_root: String,
     /// Digest of the oracle's state at the end.
-    pub oracle_digest: String,
+    pub oracle_root: String,
     /// What is wrong with the mismatched ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mismatches: Vec<Mismatch>,
@@ -75,7 +75,7 @@ pub struct SwapsReport {
 impl SwapsReport {
     /// Whether every swap is as recorded and the runtime's state is the oracle's.
     pub fn is_success(&self) -> bool {
-        self.mismatched == 0 && self.state_digest == self.oracle_digest
+        self.mismatched == 0 && self.state_root == self.oracle_root
     }
 }
 
@@ -386,8 +386,8 @@ impl Replay {
             explained,
             mismatched: reasons.len(),
             threads: options.threads,
-            state_digest: self.runtime.state_digest().to_string(),
-            oracle_digest: self.oracle.state_digest().to_string(),
+            state_root: self.runtime.state_root()?.to_string(),
+            oracle_root: self.oracle.state_root().to_string(),
             mismatches: reasons
                 .into_iter()
                 .map(|(row, reason)| Mismatch { line: swaps[row].line, reason })

@@ -37,7 +37,7 @@ fn check_swaps(lines: &[String], exact: usize, explained: usize, reasons: &[(u64
     assert_eq!(found, reasons);
     assert_eq!((report.rows, report.exact, report.explained), (lines.len(), exact, explained));
     assert_eq!(report.mismatched, reasons.len());
-    assert_eq!(report.state_digest, report.oracle_digest);
+    assert_eq!(report.state_root, report.oracle_root);
     assert_eq!(report.is_success(), reasons.is_empty());
 }
 

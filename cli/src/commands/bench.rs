@@ -134,7 +134,7 @@ fn crowd_text(records: &[CrowdRecord], calls: &str, checked: &str) -> String {
         first.dist,
         blocks(first.blocks, first.block, calls),
         table(&rows, calls.trim_end_matches('s')),
-        first.state_digest
+        first.state_root
     )
 }
 

@@ -53,10 +53,10 @@ fn swaps_text(report: &SwapsReport) -> String {
         "{} on {}\n\n{table}\n\nstate   {}\noracle  {}",
         count(report.rows as u64, "real swap"),
         count(report.threads as u64, "thread"),
-        report.state_digest,
-        report.oracle_digest
+        report.state_root,
+        report.oracle_root
     );
-    text.push_str(match report.state_digest == report.oracle_digest {
+    text.push_str(match report.state_root == report.oracle_root {
         true => "  equal",
         false => "  DIFFERENT",
     });

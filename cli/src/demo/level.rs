@@ -92,9 +92,9 @@ pub(crate) fn measure(
         ensure!(*receipts == expected, "{distribution}: receipts are not the oracle's");
         times[0].push(oracle_s);
     }
-    let digest = oracle.state_digest();
+    let root = oracle.state_root();
     for runtime in [one.runtime(), many.runtime()] {
-        ensure!(runtime.state_digest() == digest, "{distribution}: the state is not the oracle's");
+        ensure!(runtime.state_root()? == root, "{distribution}: the state is not the oracle's");
     }
     let [oracle_per_s, one_per_s, many_per_s] =
         times.map(|times| size.block_swaps as f64 / Spread::of(&times[1..]).median);

@@ -36,6 +36,8 @@ impl fmt::Debug for CodeHash {
 pub struct Code {
     /// Its name.
     pub hash: CodeHash,
+    /// The module as it was uploaded.
+    pub wasm: Arc<[u8]>,
     /// What it tells of itself.
     pub abi: Abi,
     /// Its position among the codes of this runtime; dense, so that pools are indexed by it.

@@ -7,7 +7,7 @@ use super::{Contract, World};
 use crate::block::Call;
 use crate::engine::gas::BYTES_PER_STEP;
 use crate::resolve::STEPS_PER_KEY;
-use crate::store::digest::storage_key;
+use crate::state::storage_key;
 use std::collections::BTreeMap;
 use tollway_host_api::key::KEY_BYTES_MAX;
 use tollway_host_api::value::{DecodeError, Value, decode};

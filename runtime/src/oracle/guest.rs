@@ -9,7 +9,7 @@ use crate::engine::gas::{GROWN_GAS, MISS_GAS, PAGE_GAS};
 use crate::engine::link::HostFunctions;
 use crate::receipt::{Event, Failure, Outcome};
 use crate::runtime::OnMiss;
-use crate::store::digest::storage_key;
+use crate::state::storage_key;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tollway_host_api::abi::INIT_METHOD;

@@ -7,7 +7,7 @@
 //! No plan, no lanes, no versions, no pool: every contract on the call stack gets an instance of
 //! its own, made for it and dropped after it. What the runtime does must be, byte for byte, what
 //! this does. So it shares with the runtime only what defines the rules (the gas schedule, the
-//! host functions' signatures, the digest) and the compiled modules; everything else is written
+//! host functions' signatures, the format of the root) and the compiled modules; everything else is written
 //! twice, here to be read and there to be fast.
 //!
 //! # Invariants
@@ -28,7 +28,6 @@ use crate::engine::link::link;
 use crate::limits::Limits;
 use crate::receipt::{Failure, Outcome, Receipt};
 use crate::runtime::{OnMiss, Runtime};
-use crate::store::digest::{StateDigest, digest_of};
 use declared::Unresolved;
 use guest::{Change, Frame, Guest, Run};
 use std::collections::BTreeMap;
@@ -36,9 +35,10 @@ use std::sync::Arc;
 use tollway_host_api::abi::INIT_METHOD;
 use tollway_host_api::value::DecodeError;
 use tollway_host_api::{Address, Method, Mutability};
+use tollway_state::verify::{Pair, Root, subtree_hash};
 use wasmtime::Linker;
 
-/// The state: every entry, laid out as [`crate::store::digest`] says.
+/// The state: every entry, laid out as [`crate::state`] says.
 type State = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// A contract as it was when the oracle was made.
@@ -106,9 +106,12 @@ impl Oracle {
         })
     }
 
-    /// The digest of the oracle's state, comparable with [`Runtime::state_digest`].
-    pub fn state_digest(&self) -> StateDigest {
-        digest_of(&self.state)
+    /// The root of the oracle's state, comparable with [`Runtime::state_root`].
+    pub fn state_root(&self) -> Root {
+        let mut pairs: Vec<_> =
+            self.state.iter().map(|(key, value)| Pair::of(key, value)).collect();
+        pairs.sort_unstable();
+        Root(subtree_hash(&pairs, 0).0)
     }
 
     /// The oracle's state, comparable with [`Runtime::state_entries`].

@@ -7,7 +7,7 @@
 //! ```
 
 use super::guest::{Change, Frame, Guest, Run, Stop, after, charge_store, counter};
-use crate::store::digest::storage_key;
+use crate::state::storage_key;
 use tollway_host_api::Mode;
 use tollway_host_api::functions::host_function;
 use tollway_host_api::status::ABSENT;

@@ -12,6 +12,7 @@ use crate::plan::keys::KeyIndex;
 use crate::receipt::{Failure, Receipt};
 use crate::registry::{Contract, ContractIndex, Registry};
 use crate::resolve::bad_arguments;
+use crate::state::{code_key, contract_entry};
 use crate::store::{Write, WriteBatch};
 use std::sync::{Arc, OnceLock};
 use tollway_host_api::Address;
@@ -53,6 +54,21 @@ impl Runtime {
         if self.codes.contains_key(&hash) {
             return Ok(hash);
         }
+        let code = self.compile(hash, wasm)?;
+        self.keep_entry(self.head(), &code_key(&hash), wasm)?;
+        self.codes.insert(hash, code);
+        Ok(hash)
+    }
+
+    /// The code of a module, compiled unless this runtime has compiled it before.
+    pub(super) fn compile(
+        &mut self,
+        hash: CodeHash,
+        wasm: &[u8],
+    ) -> Result<Arc<Code>, UploadError> {
+        if let Some(code) = self.compiled.get(&hash) {
+            return Ok(Arc::clone(code));
+        }
         let prepared = prepare(wasm, &self.config.limits)?;
         let compile_error =
             |error: wasmtime::Error| UploadError::Compile { reason: format!("{error:#}") };
@@ -64,9 +80,10 @@ impl Runtime {
         let linked = self.linker.instantiate_pre(&module).map_err(compile_error)?;
         let code = Code {
             hash,
+            wasm: wasm.into(),
             slot_sizes: Code::slot_sizes_of(&prepared.abi),
             abi: prepared.abi,
-            index: self.codes.len(),
+            index: self.compiled.len(),
             module,
             linked,
             mutable_globals: prepared.mutable_globals,
@@ -76,8 +93,9 @@ impl Runtime {
             window: prepared.window,
             image: OnceLock::new(),
         };
-        self.codes.insert(hash, Arc::new(code));
-        Ok(hash)
+        let code = Arc::new(code);
+        self.compiled.insert(hash, Arc::clone(&code));
+        Ok(code)
     }
 
     /// Makes a contract from uploaded code and runs its `init`, if it has one. The change belongs
@@ -128,7 +146,7 @@ impl Runtime {
         contract: &str,
     ) -> Result<(), InstantiateError> {
         let Some(method) = init else {
-            return self.commit_between_blocks(Vec::new());
+            return self.commit_between_blocks(index, Vec::new());
         };
         let failed = |receipt: Receipt| InstantiateError::InitFailed {
             contract: contract.to_owned(),
@@ -161,14 +179,18 @@ impl Runtime {
         if !receipt.is_success() {
             return Err(failed(receipt));
         }
-        self.commit_between_blocks(writes)
+        self.commit_between_blocks(index, writes)
     }
 
     /// Also without writes a new contract is a new state: a block executed before it may have
     /// found it missing.
-    fn commit_between_blocks(&mut self, writes: Vec<Write>) -> Result<(), InstantiateError> {
-        let (height, parent_version) = (self.head(), self.store.version());
-        let batch = WriteBatch { height, parent_version, parts: vec![writes] };
+    fn commit_between_blocks(
+        &mut self,
+        index: ContractIndex,
+        writes: Vec<Write>,
+    ) -> Result<(), InstantiateError> {
+        let mut batch = WriteBatch::new(self.head(), self.store.version(), vec![writes]);
+        batch.others.push(contract_entry(self.registry.contract(index)));
         self.commit(batch)?;
         Ok(())
     }

@@ -3,11 +3,13 @@
 mod config;
 mod deploy;
 mod error;
+mod keep;
 mod run;
 
 pub use config::{Config, OnMiss};
 pub use deploy::Instantiate;
 pub use error::{ExecuteError, InstantiateError, RuntimeError};
+pub use keep::OpenError;
 use run::BlockMemory;
 pub use run::{BlockOutcome, BlockStats};
 
@@ -20,10 +22,11 @@ use crate::engine::link::link;
 use crate::execute::call::{CallContext, Outside, Task};
 use crate::execute::host::HostState;
 use crate::execute::pool::InstancePool;
+use crate::keeper::{KeepError, Keeper, Kept};
 use crate::receipt::{Failure, Receipt};
 use crate::registry::Registry;
 use crate::resolve::{bad_arguments, unknown_method};
-use crate::store::digest::{self, StateDigest};
+use crate::state::{code_key, contract_entry, storage_key};
 use crate::store::{MemoryStore, SHARDS, StoreError, Write, WriteBatch};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -39,7 +42,11 @@ pub struct Runtime {
     engine: Engine,
     linker: Linker<HostState>,
     artifacts: Option<ArtifactCache>,
+    /// The codes of the state.
     codes: BTreeMap<CodeHash, Arc<Code>>,
+    /// All that were ever compiled here; after going back, some may not be of the state.
+    compiled: BTreeMap<CodeHash, Arc<Code>>,
+    keeper: Option<Keeper>,
     registry: Arc<Registry>,
     /// Stands in for the registry in contexts that run nothing, so that the real one has one owner
     /// when it changes.
@@ -128,6 +135,8 @@ impl Runtime {
             registry: Arc::default(),
             artifacts,
             codes: BTreeMap::new(),
+            compiled: BTreeMap::new(),
+            keeper: None,
             config,
             engine,
             linker,
@@ -192,13 +201,19 @@ impl Runtime {
     ///
     /// # Errors
     /// [`StoreError::ForeignBatch`] if the batch was made from another state than the head's; the
-    /// state is as before.
+    /// state is as before. [`StoreError::Keep`] if the backend failed, at this batch or an earlier
+    /// one: the runtime has to be opened again.
     #[inline(never)] // A phase of its own, also for profilers: `cargo xtask instructions`.
-    pub fn commit(&mut self, batch: WriteBatch) -> Result<Height, StoreError> {
+    pub fn commit(&mut self, mut batch: WriteBatch) -> Result<Height, StoreError> {
+        self.store.check(&batch)?;
+        let kept = self.kept_batch(&mut batch)?;
         let store = Arc::get_mut(&mut self.store)
             // Contexts give their share back before `execute` and `query` return.
             .expect("nobody else holds the store between blocks");
         let forgotten = self.pool.install(|| store.commit(batch))?;
+        if let (Some(keeper), Some(kept)) = (&self.keeper, kept) {
+            keeper.send(kept)?;
+        }
         let room = Arc::clone(&self.room);
         let keep = move || {
             let parts = forgotten.into_room();
@@ -279,23 +294,15 @@ impl Runtime {
         Ok(self.store.get_at(height, index, key)?.map(|value| value.to_vec()))
     }
 
-    /// The whole state in key order, as [`digest`] lays it out. Copies it: for tests, the oracle
+    /// The whole state in key order, as [`state`](crate::state) lays it out. Copies it: for tests, the oracle
     /// and small states.
     pub fn state_entries(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        let codes = self.codes.keys().map(|hash| (digest::code_key(&hash.0), Vec::new()));
-        let contracts = self.registry.contracts().iter().map(|contract| {
-            let value = [&contract.code.hash.0[..], &contract.immutables].concat();
-            (digest::contract_key(&contract.address), value)
-        });
+        let codes = self.codes.values().map(|code| (code_key(&code.hash), code.wasm.to_vec()));
+        let contracts = self.registry.contracts().iter().map(contract_entry);
         let storage = self.store.entries().map(|(contract, key, value)| {
             let address = &self.registry.contract(contract).address;
-            (digest::storage_key(address, key), value.to_vec())
+            (storage_key(address, key), value.to_vec())
         });
         codes.chain(contracts).chain(storage).collect()
-    }
-
-    /// The digest of the whole state. Linear in its size: a fast root is another matter.
-    pub fn state_digest(&self) -> StateDigest {
-        digest::digest_of(self.state_entries())
     }
 }

@@ -17,11 +17,11 @@
 //!
 //! The store sees no Wasm type and no plan.
 
-pub mod digest;
 mod index;
 
 use crate::block::Height;
 use crate::bytes::{Bytes, Key};
+use crate::keeper::KeepError;
 use crate::registry::ContractIndex;
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
@@ -66,6 +66,9 @@ pub(crate) fn place_in_shard(slot: SlotIndex) -> usize {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
+    /// The backend that keeps the state failed.
+    #[error(transparent)]
+    Keep(#[from] KeepError),
     /// The batch was made from another state than the head's.
     #[error("batch for height {batch} was made from another state than the head at {head}")]
     ForeignBatch {
@@ -109,9 +112,23 @@ pub struct WriteBatch {
     /// The writes, each key once. The number of parts divides [`SHARDS`]: the first part has the
     /// writes to the first so many shards, and so on.
     pub(crate) parts: Vec<Vec<Write>>,
+    /// Entries of the state that are not in the store: contracts.
+    pub(crate) others: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The block, for whoever keeps the state.
+    pub(crate) block: Option<Vec<u8>>,
 }
 
 impl WriteBatch {
+    pub(crate) fn new(height: Height, parent_version: u64, parts: Vec<Vec<Write>>) -> Self {
+        Self { height, parent_version, parts, others: Vec::new(), block: None }
+    }
+
+    /// Has the encoded block kept with the state, where a backend keeps it, so that it can be
+    /// replayed. The bytes are taken as they are; [`Block`](crate::Block) is encoded with borsh.
+    pub fn keep_block(&mut self, bytes: Vec<u8>) {
+        self.block = Some(bytes);
+    }
+
     /// The height that committing it makes the head.
     pub fn height(&self) -> Height {
         self.height
@@ -287,6 +304,29 @@ impl MemoryStore {
         }
     }
 
+    /// Starts at a height that is not the first, with entries that are put next.
+    pub(crate) fn start_at(&mut self, height: Height) {
+        self.head = height;
+    }
+
+    /// Puts an entry of the state to start with, each key once.
+    pub(crate) fn put(
+        &mut self,
+        contract: ContractIndex,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), StoreError> {
+        let hash = self.hash(contract, key);
+        let number = shard_of_hash(hash);
+        let shard = &mut self.shards[number];
+        if shard.slots.len() >= SHARD_KEYS_MAX as usize {
+            return Err(StoreError::Full { limit: SHARD_KEYS_MAX });
+        }
+        let slot = Slot { contract, key: Key::new(key), value: Some(Bytes::new(value)) };
+        shard.insert(slot, number, &self.hasher);
+        Ok(())
+    }
+
     pub(crate) fn head(&self) -> Height {
         self.head
     }
@@ -403,9 +443,11 @@ impl MemoryStore {
         Ok(self.value(slot))
     }
 
-    /// Applies a batch, on the threads of the current rayon pool. A batch for the head's own height
-    /// is a change between blocks: the height's final state then includes it.
-    pub(crate) fn commit(&mut self, batch: WriteBatch) -> Result<Forgotten, StoreError> {
+    /// Whether a batch can be applied.
+    ///
+    /// # Errors
+    /// Those of [`Self::commit`].
+    pub(crate) fn check(&self, batch: &WriteBatch) -> Result<(), StoreError> {
         let follows = batch.height.0 == self.head.0.wrapping_add(1)
             || batch.height == self.head
             || self.history.is_empty() && batch.height > self.head;
@@ -416,6 +458,13 @@ impl MemoryStore {
         if longest + batch.len() > SHARD_KEYS_MAX as usize {
             return Err(StoreError::Full { limit: SHARD_KEYS_MAX });
         }
+        Ok(())
+    }
+
+    /// Applies a batch, on the threads of the current rayon pool. A batch for the head's own height
+    /// is a change between blocks: the height's final state then includes it.
+    pub(crate) fn commit(&mut self, batch: WriteBatch) -> Result<Forgotten, StoreError> {
+        self.check(&batch)?;
         self.version += 1;
         let mut parts = batch.parts;
         let emptied = self.apply(&mut parts);
@@ -533,7 +582,7 @@ impl Shard {
     }
 
     fn insert(&mut self, slot: Slot, number: usize, hasher: &RandomState) -> SlotIndex {
-        let hash = hasher.hash_one((slot.contract, &*slot.key));
+        let hash = slot.hash(hasher);
         let index = match self.free.pop() {
             Some(index) => {
                 self.slots[place_in_shard(index)] = slot;
@@ -577,7 +626,7 @@ mod tests {
             .iter()
             .map(|(number, value)| Write::to_key(0, &key(*number), value.map(key)))
             .collect();
-        WriteBatch { height: Height(height), parent_version: store.version(), parts: vec![writes] }
+        WriteBatch::new(Height(height), store.version(), vec![writes])
     }
 
     fn commit(store: &mut MemoryStore, height: u64, writes: &[(u64, Option<u64>)]) {

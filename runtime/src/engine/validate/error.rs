@@ -1,6 +1,7 @@
 //! Why an upload is refused.
 
 use crate::engine::abi_check::AbiError;
+use crate::keeper::KeepError;
 
 /// Why a module is refused. Nothing of it was stored.
 ///
@@ -9,6 +10,9 @@ use crate::engine::abi_check::AbiError;
 #[non_exhaustive]
 #[allow(missing_docs, reason = "each variant's message says what its fields are")]
 pub enum UploadError {
+    /// The backend that keeps the state failed.
+    #[error(transparent)]
+    Keep(#[from] KeepError),
     /// The module is longer than the limit; nothing else of it was looked at.
     #[error("module has {size} bytes, limit is {limit}")]
     ModuleTooLarge { size: usize, limit: usize },

@@ -1,0 +1,221 @@
+//! Hands what blocks change to the backend that keeps the state, on a thread of its own, so that
+//! root and disk work runs beside the next block.
+//!
+//! ```text
+//! commit(n) ─▶ queue ─▶ one group at a time ─▶ Backend::commit ─▶ head, durable head
+//!      │
+//!      └─▶ execute(n + 1), …
+//! ```
+//!
+//! # Invariants
+//! 1. Batches reach the backend in the order of their commits, each once
+//!    (`tests/keeping.rs`).
+//! 2. The queue is bounded: who is too far ahead waits.
+//! 3. After a failure nothing more is handed over, and everybody who asks learns of it
+//!    (`tests/keeping.rs`).
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use tollway_state::{Backend, BackendError, Head, WriteBatch};
+
+/// Batches that may wait for the backend, and that it gets at once: enough for one to be made while
+/// another is written, few enough to bound what a crash of the process loses.
+const QUEUED_MAX: usize = 16;
+
+/// Why the state is not kept any more. What was acknowledged before is; to go on, the runtime has to
+/// be opened again.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the state is not kept: {0}")]
+pub struct KeepError(#[source] Arc<BackendError>);
+
+impl KeepError {
+    /// What the backend said.
+    pub fn reason(&self) -> &BackendError {
+        &self.0
+    }
+}
+
+impl From<BackendError> for KeepError {
+    fn from(error: BackendError) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+impl PartialEq for KeepError {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for KeepError {}
+
+/// How far the backend is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The last block that the backend has, with the root of the state after it.
+    pub head: Head,
+    /// The last block that a crash cannot take away.
+    pub durable: Head,
+}
+
+struct Progress {
+    queued: u64,
+    done: u64,
+    kept: Kept,
+    failure: Option<KeepError>,
+}
+
+struct Shared {
+    backend: Mutex<Box<dyn Backend>>,
+    progress: Mutex<Progress>,
+    changed: Condvar,
+}
+
+/// The thread, and the way to it. Dropping it waits until all that was queued is committed.
+pub(crate) struct Keeper {
+    shared: Arc<Shared>,
+    queue: Option<SyncSender<WriteBatch>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    /// Starts the thread, with a pool of so many threads for the backend's own work.
+    ///
+    /// # Errors
+    /// What the system says if there are no threads to be had.
+    pub(crate) fn start(backend: Box<dyn Backend>, threads: usize) -> Result<Self, String> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|number| format!("tollway-keeper-{number}"))
+            .build()
+            .map_err(|error| error.to_string())?;
+        let kept = Kept { head: backend.head(), durable: backend.durable_head() };
+        let progress = Progress { queued: 0, done: 0, kept, failure: None };
+        let shared = Arc::new(Shared {
+            backend: Mutex::new(backend),
+            progress: Mutex::new(progress),
+            changed: Condvar::new(),
+        });
+        let (queue, batches) = sync_channel(QUEUED_MAX);
+        let run = {
+            let shared = Arc::clone(&shared);
+            move || shared.keep(&batches, &pool)
+        };
+        let thread = std::thread::Builder::new().name("tollway-keeper".into()).spawn(run);
+        let thread = thread.map_err(|error| error.to_string())?;
+        Ok(Self { shared, queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// How far the backend is.
+    ///
+    /// # Errors
+    /// [`KeepError`] if it failed.
+    pub(crate) fn kept(&self) -> Result<Kept, KeepError> {
+        let progress = self.shared.progress.lock();
+        progress.failure.clone().map_or(Ok(progress.kept), Err)
+    }
+
+    /// Queues a batch; waits while the queue is full.
+    ///
+    /// # Errors
+    /// [`KeepError`] if an earlier one failed.
+    pub(crate) fn send(&self, batch: WriteBatch) -> Result<(), KeepError> {
+        {
+            let mut progress = self.shared.progress.lock();
+            if let Some(failure) = &progress.failure {
+                return Err(failure.clone());
+            }
+            progress.queued += 1;
+        }
+        let sent = self.queue.as_ref().is_some_and(|queue| queue.send(batch).is_ok());
+        // Without a receiver the thread has failed since, and counts what it did not take as done.
+        if sent { Ok(()) } else { self.kept().map(|_| ()) }
+    }
+
+    /// Waits until the backend has all that was queued.
+    ///
+    /// # Errors
+    /// [`KeepError`] if it failed.
+    pub(crate) fn wait(&self) -> Result<Kept, KeepError> {
+        let mut progress = self.shared.progress.lock();
+        while progress.failure.is_none() && progress.done < progress.queued {
+            self.shared.changed.wait(&mut progress);
+        }
+        progress.failure.clone().map_or(Ok(progress.kept), Err)
+    }
+
+    /// The backend, once it has all that was queued. Nothing is committed while it is held.
+    ///
+    /// # Errors
+    /// [`KeepError`] if it failed.
+    pub(crate) fn backend(&self) -> Result<MutexGuard<'_, Box<dyn Backend>>, KeepError> {
+        self.wait()?;
+        Ok(self.shared.backend.lock())
+    }
+
+    /// Makes all that was queued durable.
+    ///
+    /// # Errors
+    /// [`KeepError`] if the backend failed, now or earlier.
+    pub(crate) fn flush(&self) -> Result<Kept, KeepError> {
+        let mut backend = self.backend()?;
+        let flushed = backend.flush();
+        self.shared.note(&**backend, flushed.map(|_| ()), 0)
+    }
+
+    /// Tells of a change that was made to the backend itself.
+    pub(crate) fn note(&self, backend: &dyn Backend, result: Result<(), BackendError>) {
+        // Who made the change knows what came of it.
+        let _ = self.shared.note(backend, result, 0);
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of the backend was told by the thread's own message.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn keep(&self, batches: &Receiver<WriteBatch>, pool: &rayon::ThreadPool) {
+        while let Ok(first) = batches.recv() {
+            let group: Vec<_> =
+                std::iter::once(first).chain(batches.try_iter().take(QUEUED_MAX - 1)).collect();
+            let mut guard = self.backend.lock();
+            let backend = &mut **guard;
+            // Whoever waits must learn of a backend that panicked, too.
+            let commit = || pool.install(|| backend.commit(&group)).map(|_| ());
+            let result = catch_unwind(AssertUnwindSafe(commit))
+                .unwrap_or(Err(BackendError::Bug("the backend panicked in a commit")));
+            let noted = self.note(backend, result, group.len() as u64);
+            drop(guard);
+            // What was queued is let go of with the receiver.
+            if noted.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn note(
+        &self,
+        backend: &dyn Backend,
+        result: Result<(), BackendError>,
+        done: u64,
+    ) -> Result<Kept, KeepError> {
+        let mut progress = self.progress.lock();
+        progress.done += done;
+        progress.kept = Kept { head: backend.head(), durable: backend.durable_head() };
+        if let Err(error) = result {
+            progress.failure.get_or_insert_with(|| error.into());
+        }
+        self.changed.notify_all();
+        progress.failure.clone().map_or(Ok(progress.kept), Err)
+    }
+}
