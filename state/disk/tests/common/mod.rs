@@ -6,6 +6,9 @@
     reason = "shared by tests, each of which uses its own part"
 )]
 
+pub mod chain;
+pub mod sim;
+
 use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
