@@ -33,17 +33,20 @@ impl Changes {
     /// What differs between the values before, `old`, and after, `writes`; both by ascending key.
     /// Runs in the current rayon pool.
     pub fn of(writes: &[Write<'_>], old: &[Option<&[u8]>]) -> Changes {
+        let run = |builder: &mut PageBuilder, (writes, old): (&[Write<'_>], &[Option<&[u8]>])| {
+            for ((key, new), old) in writes.iter().zip(old).filter(|(write, old)| write.1 != **old)
+            {
+                push(builder, Change { key, old: *old, new: *new });
+            }
+            let mut pages = Vec::new();
+            builder.finish_split(CHANGES_BYTES_MAX, &mut pages);
+            pages
+        };
+        if writes.len() <= RUN {
+            return Changes { pages: run(&mut PageBuilder::new(), (writes, old)) };
+        }
         let runs: Vec<Vec<Page>> = (writes.par_chunks(RUN).zip(old.par_chunks(RUN)))
-            .map_init(PageBuilder::new, |builder, (writes, old)| {
-                for ((key, new), old) in
-                    writes.iter().zip(old).filter(|(write, old)| write.1 != **old)
-                {
-                    push(builder, Change { key, old: *old, new: *new });
-                }
-                let mut pages = Vec::new();
-                builder.finish_split(CHANGES_BYTES_MAX, &mut pages);
-                pages
-            })
+            .map_init(PageBuilder::new, run)
             .collect();
         Changes { pages: runs.into_iter().flatten().collect() }
     }
@@ -135,18 +138,19 @@ impl Changes {
 
     /// The changes as the tree takes them. Hashes in the current rayon pool.
     pub fn for_tree(&self) -> Vec<tree::Change> {
-        (self.pages.par_iter())
-            .flat_map_iter(page_changes)
-            .map(|change| tree::Change::new(change.key, change.old, change.new))
-            .collect()
+        self.map_all(|change| tree::Change::new(change.key, change.old, change.new))
     }
 
     /// As [`Self::for_tree`], taking the changes back.
     pub fn for_tree_undo(&self) -> Vec<tree::Change> {
-        (self.pages.par_iter())
-            .flat_map_iter(page_changes)
-            .map(|change| tree::Change::new(change.key, change.new, change.old))
-            .collect()
+        self.map_all(|change| tree::Change::new(change.key, change.new, change.old))
+    }
+
+    fn map_all(&self, map: impl Fn(Change<'_>) -> tree::Change + Send + Sync) -> Vec<tree::Change> {
+        match &self.pages[..] {
+            [] | [_] => self.iter().map(map).collect(),
+            pages => pages.par_iter().flat_map_iter(page_changes).map(map).collect(),
+        }
     }
 }
 

@@ -12,17 +12,17 @@
 //! 2. A commit that is refused changes nothing (`conformance`).
 
 use crate::{
-    Backend, BackendError, Change, Found, Head, Height, History, Position, Proofs, Ranges, Root,
-    Snapshot, VisitChange, VisitEntry, VisitValue, WriteBatch,
+    Backend, BackendError, Found, Head, Height, History, Position, Proofs, Ranges, Root, Snapshot,
+    VisitChange, VisitEntry, VisitValue, WriteBatch,
     batch::{Write, check_heights},
     changes::Changes,
     found::Sorted,
-    pages::Pages,
+    pages::{Pages, is_past},
     tree::Tree,
 };
 use std::{
     collections::{VecDeque, vec_deque::Iter},
-    ops::{Bound, ControlFlow},
+    ops::Bound,
 };
 use tollway_state_verify::{ChunkProof, Proof};
 
@@ -321,8 +321,10 @@ fn read_pages(pages: &Pages, keys: &[&[u8]], found: &mut Found) {
 }
 
 fn range_pages(pages: &Pages, from: Bound<&[u8]>, to: Bound<&[u8]>, visit: VisitEntry<'_>) {
-    let _ = pages.range(from, to, |key, value| match value {
-        Some(value) => visit(key, value),
-        None => ControlFlow::Continue(()),
-    });
+    for (key, value) in pages.iter_from(from) {
+        let Some(value) = value.filter(|_| !is_past(key, to)) else { return };
+        if visit(key, value).is_break() {
+            return;
+        }
+    }
 }

@@ -14,7 +14,7 @@
 //! 3. Merging gives what a plain ordered map gives (`tests::merges_like_a_map`).
 
 use crate::{KEY_BYTES_MAX, batch::Write};
-use std::sync::Arc;
+use std::{ops::Bound, sync::Arc};
 
 /// A page. Cheap to clone: clones share their bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +74,20 @@ impl Page {
     /// The entries by ascending key.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Write<'_>> {
         (0..self.len()).map(|index| self.entry(index))
+    }
+
+    /// The entries from the `index`-th on.
+    pub fn iter_from(&self, index: usize) -> impl ExactSizeIterator<Item = Write<'_>> {
+        (index..self.len()).map(|index| self.entry(index))
+    }
+
+    /// The index of the first entry that a range from this bound on holds.
+    pub fn start_of(&self, from: Bound<&[u8]>) -> usize {
+        match from {
+            Bound::Unbounded => 0,
+            Bound::Included(key) => self.search(key, 0).unwrap_or_else(|at| at),
+            Bound::Excluded(key) => self.search(key, 0).map_or_else(|at| at, |at| at + 1),
+        }
     }
 
     /// The entry of `key`: its value, `Some(None)` where it is marked as removed, or `None`.

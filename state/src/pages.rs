@@ -18,10 +18,7 @@ use crate::{
     page::{Page, PageBuilder},
 };
 use rayon::prelude::*;
-use std::{
-    ops::{Bound, ControlFlow},
-    sync::Arc,
-};
+use std::{ops::Bound, sync::Arc};
 
 /// The most bytes of a page with more than one entry: with its key and what surrounds it, it
 /// fills one 4 KiB page of a database.
@@ -29,6 +26,9 @@ pub const PAGE_BYTES_MAX: usize = 3900;
 
 /// Fewer pages than this are worked on by the calling thread alone.
 const PARALLEL_PAGES_MIN: usize = 64;
+
+/// Fewer keys than this are looked up by the calling thread alone.
+const PARALLEL_KEYS_MIN: usize = 1024;
 
 /// An ordered map of byte keys to byte values, or to marks of removed keys.
 #[derive(Clone, Debug)]
@@ -76,24 +76,35 @@ impl Pages {
         self.pages.get(self.page_of(key, 0))?.get(key)
     }
 
-    /// The entries of ascending keys, as [`Self::get`] gives them. Runs in the current rayon pool.
+    /// The entries of ascending keys, as [`Self::get`] gives them. Runs in the current rayon pool
+    /// if there are many.
     pub fn get_sorted<'a>(&'a self, keys: &[&[u8]]) -> Vec<Option<Option<&'a [u8]>>> {
         let mut found = vec![None; keys.len()];
-        found.par_chunks_mut(2048).zip(keys.par_chunks(2048)).for_each(|(found, keys)| {
-            let (mut page, mut index) = (0, 0);
-            for (found, key) in found.iter_mut().zip(keys) {
-                let next = self.page_of(key, page);
-                if next != page {
-                    (page, index) = (next, 0);
-                }
-                let Some(entries) = self.pages.get(page) else { return };
-                match entries.search(key, index) {
-                    Ok(at) => (index, *found) = (at, Some(entries.entry(at).1)),
-                    Err(at) => index = at,
-                }
-            }
-        });
+        if self.is_empty() {
+            return found;
+        }
+        if keys.len() <= PARALLEL_KEYS_MIN {
+            self.get_run(keys, &mut found);
+        } else {
+            (found.par_chunks_mut(PARALLEL_KEYS_MIN).zip(keys.par_chunks(PARALLEL_KEYS_MIN)))
+                .for_each(|(found, keys)| self.get_run(keys, found));
+        }
         found
+    }
+
+    fn get_run<'a>(&'a self, keys: &[&[u8]], found: &mut [Option<Option<&'a [u8]>>]) {
+        let (mut page, mut index) = (0, 0);
+        for (found, key) in found.iter_mut().zip(keys) {
+            let next = self.page_of(key, page);
+            if next != page {
+                (page, index) = (next, 0);
+            }
+            let Some(entries) = self.pages.get(page) else { return };
+            match entries.search(key, index) {
+                Ok(at) => (index, *found) = (at, Some(entries.entry(at).1)),
+                Err(at) => index = at,
+            }
+        }
     }
 
     /// Applies writes with ascending keys. Runs in the current rayon pool.
@@ -115,32 +126,18 @@ impl Pages {
         self.replace(&jobs, merged);
     }
 
-    /// Visits the entries of a range by ascending key, removed ones too, until told to stop.
-    pub fn range(
-        &self,
-        from: Bound<&[u8]>,
-        to: Bound<&[u8]>,
-        mut visit: impl FnMut(&[u8], Option<&[u8]>) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
-        let first = match from {
+    /// The entries from a bound on by ascending key, removed ones too.
+    pub fn iter_from(&self, from: Bound<&[u8]>) -> impl Iterator<Item = Write<'_>> {
+        let page = match from {
             Bound::Included(key) | Bound::Excluded(key) => self.page_of(key, 0),
             Bound::Unbounded => 0,
         };
-        for page in &self.pages[first.min(self.pages.len())..] {
-            let start = match from {
-                Bound::Unbounded => 0,
-                Bound::Included(key) => page.search(key, 0).unwrap_or_else(|at| at),
-                Bound::Excluded(key) => page.search(key, 0).map_or_else(|at| at, |at| at + 1),
-            };
-            for index in start..page.len() {
-                let (key, value) = page.entry(index);
-                if is_past(key, to) {
-                    return ControlFlow::Continue(());
-                }
-                visit(key, value)?;
-            }
-        }
-        ControlFlow::Continue(())
+        let start = self.pages.get(page).map_or(0, |page| page.start_of(from));
+        let rest = self.pages.get(page + 1..).unwrap_or_default();
+        let first = self.pages.get(page).into_iter();
+        first
+            .flat_map(move |page| page.iter_from(start))
+            .chain(rest.iter().flat_map(|page| page.iter_from(0)))
     }
 
     /// Which page holds `key` or would: the last that starts at or before it. At or after `from`,
@@ -226,7 +223,7 @@ impl Default for Pages {
 
 /// Adds a page at the end, as part of the page before it if one of both is small. Gives the bytes
 /// that this saves.
-fn push_joined(pages: &mut Vec<Page>, page: Page) -> usize {
+pub fn push_joined(pages: &mut Vec<Page>, page: Page) -> usize {
     let small = PAGE_BYTES_MAX / 4;
     match pages.last_mut() {
         Some(last)
@@ -249,7 +246,7 @@ fn push_joined(pages: &mut Vec<Page>, page: Page) -> usize {
 }
 
 /// Whether `key` lies behind the end of a range.
-pub(crate) fn is_past(key: &[u8], to: Bound<&[u8]>) -> bool {
+pub fn is_past(key: &[u8], to: Bound<&[u8]>) -> bool {
     match to {
         Bound::Included(to) => key > to,
         Bound::Excluded(to) => key >= to,
@@ -273,11 +270,10 @@ mod tests {
 
     fn entries(pages: &Pages) -> Map {
         let mut map = Map::new();
-        let _ = pages.range(Bound::Unbounded, Bound::Unbounded, |key, value| {
+        for (key, value) in pages.iter_from(Bound::Unbounded) {
             assert!(map.last_key_value().is_none_or(|(last, _)| &last[..] < key));
             map.insert(key.to_vec(), value.map(<[u8]>::to_vec));
-            ControlFlow::Continue(())
-        });
+        }
         map
     }
 
@@ -333,11 +329,10 @@ mod tests {
                 _ => Bound::Unbounded,
             };
             let (from, to) = (bound(kinds.0, &from[..]), bound(kinds.1, &to[..]));
-            let mut seen = Vec::new();
-            let _ = pages.range(from, to, |key, _| {
-                seen.push(key.to_vec());
-                ControlFlow::Continue(())
-            });
+            let seen: Vec<Vec<u8>> = (pages.iter_from(from))
+                .map(|(key, _)| key.to_vec())
+                .take_while(|key| !is_past(key, to))
+                .collect();
             let expected: Vec<Vec<u8>> = (batch.keys())
                 .filter(|key| match from {
                     Bound::Included(from) => &key[..] >= from,
