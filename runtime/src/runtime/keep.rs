@@ -17,7 +17,7 @@ use crate::state::{self, CODE, CONTRACT, STORAGE};
 use crate::store::{MemoryStore, Place, StoreError, WriteBatch};
 use parking_lot::MutexGuard;
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 use tollway_host_api::Address;
 use tollway_host_api::key::KEY_BYTES_MAX;
@@ -98,6 +98,20 @@ impl<'b> Entries<'b> {
             }
         }
         Ok(Self { snapshot, others })
+    }
+
+    /// Refuses a state with entries of no kind that is known.
+    fn check_kinds(&self) -> Result<(), OpenError> {
+        let mut unknown = None;
+        let mut visit = |key: &[u8], _: &[u8]| {
+            unknown = Some(key.to_vec());
+            ControlFlow::Break(())
+        };
+        let (first, after) = ([CODE], [STORAGE + 1]);
+        self.snapshot.range(Bound::Unbounded, Bound::Excluded(&first), &mut visit)?;
+        self.snapshot.range(Bound::Included(&after), Bound::Unbounded, &mut visit)?;
+        let what = "of no kind that is known";
+        unknown.map_or(Ok(()), |key| Err(OpenError::Foreign { key, what }))
     }
 
     /// Visits those whose keys start with `first`, until an error.
@@ -205,6 +219,7 @@ impl Runtime {
             registry.insert(Contract::new(contract, Arc::clone(code), immutables.into()));
             Ok(())
         })?;
+        entries.check_kinds()?;
         let mut store = MemoryStore::new(self.config.limits.history_max);
         store.start_at(height);
         // Entries come in the order of their contracts.
@@ -295,7 +310,8 @@ impl Runtime {
         &self,
         batch: &mut WriteBatch,
     ) -> Result<Option<tollway_state::WriteBatch>, KeepError> {
-        if self.keeper.is_none() {
+        // Before anything is applied here that the backend will not take.
+        if self.kept()?.is_none() {
             return Ok(None);
         }
         let (count, bytes) = (batch.len() + batch.others.len(), 96 * batch.len());

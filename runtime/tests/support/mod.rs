@@ -12,7 +12,7 @@ use tollway::host_api::{
     Abi, AccessTemplate, Event as EventType, Expr, Field, Method, Mode, Mutability, StorageField,
     Type,
 };
-use tollway::kept_state::MemoryBackend;
+use tollway::kept_state::{Backend, MemoryBackend};
 use tollway::oracle::Oracle;
 use tollway::{
     Address, Block, Call, CodeHash, Compiler, Config, Failure, Gas, Height, Instantiate, Limits,
@@ -175,8 +175,18 @@ impl World {
     }
 
     pub(crate) fn with(config: Config) -> Self {
-        let backend = Box::new(MemoryBackend::new());
-        Self { runtime: Runtime::open(config, backend).expect("the runtime starts"), salt: 0 }
+        Self::on(config, Box::new(MemoryBackend::new()))
+    }
+
+    /// A world on a state that a backend keeps.
+    pub(crate) fn on(config: Config, backend: Box<dyn Backend>) -> Self {
+        let runtime = Runtime::open(config, backend).unwrap_or_else(|error| panic!("{error}"));
+        Self { runtime, salt: 0 }
+    }
+
+    /// Has contracts made where they were after so many.
+    pub(crate) fn reset_salt(&mut self, salt: u64) {
+        self.salt = salt;
     }
 
     /// A world whose state nobody keeps.
