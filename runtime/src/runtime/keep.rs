@@ -68,6 +68,9 @@ fn hex(key: &[u8]) -> String {
     key.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// What is done with each entry, until an error.
+type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> Result<(), OpenError>;
+
 /// The entries of a state at one height.
 struct Entries<'b> {
     snapshot: &'b dyn Snapshot,
@@ -115,11 +118,7 @@ impl<'b> Entries<'b> {
     }
 
     /// Visits those whose keys start with `first`, until an error.
-    fn visit(
-        &self,
-        first: u8,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), OpenError>,
-    ) -> Result<(), OpenError> {
+    fn visit(&self, first: u8, visit: Visit<'_>) -> Result<(), OpenError> {
         let mut failure = None;
         let mut step = |key: &[u8], value: &[u8]| match visit(key, value) {
             Ok(()) => ControlFlow::Continue(()),
