@@ -117,14 +117,14 @@ fn going_back_forgets_what_came_later() {
         "{unknown:?}"
     );
     // The same blocks lead to the same states, and a code that was forgotten can be uploaded again.
-    for height in 1..=9 {
+    for (height, expected) in seen.iter().enumerate().skip(1) {
         step(&mut world.runtime, first);
         if height == 6 {
             // The address that it had before.
             world.reset_salt(1);
             world.deploy(&other());
         }
-        assert_eq!(note(&world), seen[height]);
+        assert_eq!(note(&world), *expected);
     }
     drop(world);
     let world = World::on(config(), disk(directory.path()));
@@ -219,7 +219,7 @@ fn crooked(crime: Crime) -> (World, Address, Arc<AtomicBool>) {
     let mut world = World::on(config(), Box::new(backend));
     let contract = world.deploy(&puppet::wasm());
     step(&mut world.runtime, contract);
-    world.runtime.flush().unwrap();
+    world.runtime.flush().expect("the backend works");
     (world, contract, go)
 }
 
