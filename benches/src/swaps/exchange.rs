@@ -93,7 +93,20 @@ impl Exchange {
         config: Config,
         progress: Progress<'_>,
     ) -> anyhow::Result<Self> {
-        let mut runtime = Runtime::new(config)?;
+        Self::on(variant, reserves, swaps, Runtime::new(config)?, progress)
+    }
+
+    /// The same, in a runtime that has nothing in it yet.
+    ///
+    /// # Errors
+    /// If a part of the set-up fails.
+    pub fn on(
+        variant: Variant,
+        reserves: &[[u128; 2]],
+        swaps: &[Vec<Swap>],
+        mut runtime: Runtime,
+        progress: Progress<'_>,
+    ) -> anyhow::Result<Self> {
         let (contracts, calls) = match variant {
             Variant::Monolith => monolith(&mut runtime, reserves)?,
             Variant::Composed => composed(&mut runtime, reserves, swaps)?,

@@ -14,7 +14,7 @@ use crate::engine::validate::UploadError;
 use crate::keeper::Keeper;
 use crate::registry::{Contract, Registry};
 use crate::state::{self, CODE, CONTRACT, STORAGE};
-use crate::store::{MemoryStore, Place, StoreError, WriteBatch};
+use crate::store::{FOUND_AT_ONCE, MemoryStore, Place, StoreError, WriteBatch};
 use parking_lot::MutexGuard;
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
@@ -319,19 +319,22 @@ impl Runtime {
             kept.put(key, value)?;
         }
         let mut state_key = Vec::new();
-        for write in batch.parts.iter().flatten() {
-            let (contract, key) = match &write.place {
-                Place::Slot(slot) => self.store.name(*slot),
-                Place::Key(named) => (named.0, &*named.1),
-            };
-            let address = self.registry.contract(contract).address;
-            state_key.clear();
-            state_key.push(STORAGE);
-            state_key.extend_from_slice(&address.0);
-            state_key.extend_from_slice(key);
-            match &write.value {
-                Some(value) => kept.put(&state_key, value)?,
-                None => kept.remove(&state_key)?,
+        for writes in batch.parts.iter().flat_map(|part| part.chunks(FOUND_AT_ONCE)) {
+            self.store.touch(writes);
+            for write in writes {
+                let (contract, key) = match &write.place {
+                    Place::Slot(slot) => self.store.name(*slot),
+                    Place::Key(named) => (named.0, &*named.1),
+                };
+                let address = &self.registry.contract(contract).address;
+                state_key.clear();
+                state_key.push(STORAGE);
+                state_key.extend_from_slice(&address.0);
+                state_key.extend_from_slice(key);
+                match &write.value {
+                    Some(value) => kept.put(&state_key, value)?,
+                    None => kept.remove(&state_key)?,
+                }
             }
         }
         if let Some(block) = batch.block.take() {

@@ -97,7 +97,7 @@ pub enum StoreError {
 
 /// Keys that [`MemoryStore::find_many`] looks for at once: their cache lines fit into the first
 /// level of the cache.
-const FOUND_AT_ONCE: usize = 64;
+pub(crate) const FOUND_AT_ONCE: usize = 64;
 
 /// The most keys of a shard: slots have 32 bits.
 const SHARD_KEYS_MAX: u32 = (1 << (32 - SHARD_BITS)) - 1;
@@ -410,6 +410,17 @@ impl MemoryStore {
             return None;
         }
         self.shards[shard_of_slot(slot)].slots[place_in_shard(slot)].value.as_ref()
+    }
+
+    /// Brings the slots of some writes near, all at once.
+    #[inline]
+    pub(crate) fn touch(&self, writes: &[Write]) {
+        let slots = writes.iter().filter_map(Write::slot);
+        let touched = slots.fold(0, |touched, slot| {
+            let shard = &self.shards[shard_of_slot(slot)];
+            touched ^ shard.slots[place_in_shard(slot)].touch()
+        });
+        std::hint::black_box(touched);
     }
 
     /// The contract and the key of a slot.
