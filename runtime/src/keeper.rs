@@ -14,12 +14,13 @@
 //! 3. After a failure nothing more is handed over, and everybody who asks learns of it
 //!    (`tests/keeping.rs`).
 
+use crate::store::cache::Below;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use tollway_state::{Backend, BackendError, Head, WriteBatch};
+use tollway_state::{Backend, BackendError, Found, Head, Snapshot, WriteBatch};
 
 /// Batches that may wait for the backend, and that it gets at once: enough for one to be made while
 /// another is written, few enough to bound what a crash of the process loses.
@@ -70,6 +71,8 @@ struct Progress {
 
 struct Shared {
     backend: Mutex<Box<dyn Backend>>,
+    /// The state after what was committed last, if it is read from.
+    snapshot: Option<Mutex<Arc<dyn Snapshot>>>,
     progress: Mutex<Progress>,
     changed: Condvar,
 }
@@ -82,11 +85,16 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Starts the thread, with a pool of so many threads for the backend's own work.
+    /// Starts the thread, with a pool of so many threads for the backend's own work. `snapshot` is
+    /// given where the state is to be read from the backend: see [`Self::below`].
     ///
     /// # Errors
     /// What the system says if there are no threads to be had.
-    pub(crate) fn start(backend: Box<dyn Backend>, threads: usize) -> Result<Self, String> {
+    pub(crate) fn start(
+        backend: Box<dyn Backend>,
+        threads: usize,
+        snapshot: Option<Box<dyn Snapshot>>,
+    ) -> Result<Self, String> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|number| format!("tollway-keeper-{number}"))
@@ -96,6 +104,7 @@ impl Keeper {
         let progress = Progress { queued: 0, done: 0, kept, failure: None };
         let shared = Arc::new(Shared {
             backend: Mutex::new(backend),
+            snapshot: snapshot.map(|snapshot| Mutex::new(Arc::from(snapshot))),
             progress: Mutex::new(progress),
             changed: Condvar::new(),
         });
@@ -166,10 +175,39 @@ impl Keeper {
         self.shared.note(&**backend, flushed.map(|_| ()), 0)
     }
 
+    /// The state that the backend had at the last commit that it finished, for reading.
+    pub(crate) fn below(&self) -> Arc<dyn Below> {
+        Arc::clone(&self.shared) as Arc<dyn Below>
+    }
+
     /// Tells of a change that was made to the backend itself.
-    pub(crate) fn note(&self, backend: &dyn Backend, result: Result<(), BackendError>) {
-        // Who made the change knows what came of it.
+    pub(crate) fn note(&self, backend: &dyn Backend) {
+        let result = self.shared.renew(backend);
+        // Who made the change learns of a failure when it is used next.
         let _ = self.shared.note(backend, result, 0);
+    }
+}
+
+impl Below for Shared {
+    fn read_many(&self, keys: &[&[u8]], found: &mut Found) -> Result<(), KeepError> {
+        let missing = BackendError::Bug("a state is read that is all in memory");
+        let result = match &self.snapshot {
+            Some(snapshot) => {
+                let snapshot = Arc::clone(&snapshot.lock());
+                snapshot.read_many(keys, found)
+            }
+            None => Err(missing),
+        };
+        result.map_err(|error| {
+            let mut progress = self.progress.lock();
+            progress.failure.get_or_insert_with(|| error.into()).clone()
+        })
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keeper").finish_non_exhaustive()
     }
 }
 
@@ -194,6 +232,7 @@ impl Shared {
             let commit = || pool.install(|| backend.commit(&group)).map(|_| ());
             let result = catch_unwind(AssertUnwindSafe(commit))
                 .unwrap_or(Err(BackendError::Bug("the backend panicked in a commit")));
+            let result = result.and_then(|()| self.renew(backend));
             let noted = self.note(backend, result, group.len() as u64);
             drop(guard);
             // What was queued is let go of with the receiver.
@@ -201,6 +240,14 @@ impl Shared {
                 return;
             }
         }
+    }
+
+    /// Has reads see what was committed.
+    fn renew(&self, backend: &dyn Backend) -> Result<(), BackendError> {
+        if let Some(snapshot) = &self.snapshot {
+            *snapshot.lock() = Arc::from(backend.snapshot()?);
+        }
+        Ok(())
     }
 
     fn note(

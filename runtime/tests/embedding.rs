@@ -17,14 +17,15 @@ fn add(contract: Address, cell: u8, amount: u64) -> Call {
 
 #[test]
 fn old_heights_keep_their_values_as_far_back_as_history_goes() {
-    let mut world = World::with_limits(Limits { history_max: 4, ..Limits::default() });
+    let limits = Limits { history_max: 4, ..Limits::default() };
+    let mut world = World::unkept(Config { limits, ..Config::default() });
     let contract = world.deploy(&puppet::wasm());
     let key = [0, 1];
     let mut values = vec![None];
     for height in 1..=20u64 {
         let op = if height % 3 == 0 { Op::Remove(1) } else { Op::Add(1, height) };
         world.run_one(act_leaf(contract, &[op], writes(&[1])));
-        values.push(world.runtime.storage(contract, &key));
+        values.push(world.runtime.storage(contract, &key).expect("the state can be read"));
         let oldest = height.saturating_sub(4);
         for old in 0..=height + 1 {
             let found = world.runtime.storage_at(Height(old), contract, &key);
@@ -41,7 +42,7 @@ fn old_heights_keep_their_values_as_far_back_as_history_goes() {
         }
     }
     // A contract that is not there has no storage at any height.
-    assert_eq!(world.runtime.storage(Address::ZERO, &key), None);
+    assert_eq!(world.runtime.storage(Address::ZERO, &key).expect("the state can be read"), None);
     assert_eq!(world.runtime.storage_at(Height(20), Address::ZERO, &key), Ok(None));
 }
 
@@ -62,10 +63,10 @@ fn a_contract_made_between_blocks_belongs_to_the_heads_height() {
 fn executing_changes_nothing_until_the_batch_is_committed() {
     let mut world = World::with_limits(Limits::default());
     let contract = world.deploy(&puppet::wasm());
-    let before = world.runtime.state_entries();
+    let before = world.runtime.state_entries().expect("the state can be read");
     let block = world.next_block(vec![add(contract, 1, 1), add(contract, 2, 1)]);
     let first = world.runtime.execute(&block).unwrap();
-    assert_eq!(world.runtime.state_entries(), before);
+    assert_eq!(world.runtime.state_entries().expect("the state can be read"), before);
     assert_eq!(world.runtime.head(), Height(0));
     let second = world.runtime.execute(&block).unwrap();
     assert_eq!(first.receipts, second.receipts);

@@ -23,9 +23,9 @@ use tollway::{
 
 /// Runs calls that must all fail and change nothing.
 fn run_in_vain(world: &mut World, calls: Vec<Call>) -> Vec<Receipt> {
-    let before = world.runtime.state_entries();
+    let before = world.runtime.state_entries().expect("the state can be read");
     let receipts = world.run(calls);
-    assert_eq!(world.runtime.state_entries(), before);
+    assert_eq!(world.runtime.state_entries().expect("the state can be read"), before);
     for receipt in &receipts {
         assert!(!receipt.is_success(), "{receipt:?}");
         assert_eq!(receipt.events, []);
@@ -552,7 +552,7 @@ fn assert_all_trap(bodies: &[String]) {
         assert_eq!(receipt.events, [], "{body}");
     }
     let contract = world.runtime.registry().contracts()[1].address;
-    assert_eq!(world.runtime.storage(contract, &[0, 1]), None);
+    assert_eq!(world.runtime.storage(contract, &[0, 1]).expect("the state can be read"), None);
 }
 
 #[test]
@@ -667,7 +667,10 @@ fn a_key_of_any_bytes_is_the_contracts_own() {
     assert!(receipts[0].is_success());
     assert_eq!(receipts[0].misses, 1);
     let contract = world.runtime.registry().contracts()[1].address;
-    assert_eq!(world.runtime.storage(contract, &[0xff; 4]), Some(vec![0; 3]));
+    assert_eq!(
+        world.runtime.storage(contract, &[0xff; 4]).expect("the state can be read"),
+        Some(vec![0; 3])
+    );
 }
 
 // Views and re-entry.
@@ -1196,11 +1199,11 @@ fn a_contract_that_cannot_be_made_leaves_nothing() {
     let code = world.upload(&init_module());
     let no_init = world.runtime.registry().contracts()[0].code.hash;
     world.runtime.instantiate(init_request(code, 0, 1)).unwrap();
-    let before = world.runtime.state_entries();
+    let before = world.runtime.state_entries().expect("the state can be read");
     let contracts = world.runtime.registry().contracts().len();
     let mut refused = |request: Instantiate| {
         let error = world.runtime.instantiate(request).unwrap_err();
-        assert_eq!(world.runtime.state_entries(), before);
+        assert_eq!(world.runtime.state_entries().expect("the state can be read"), before);
         assert_eq!(world.runtime.registry().contracts().len(), contracts);
         error
     };
@@ -1270,18 +1273,18 @@ fn a_contract_that_cannot_be_made_leaves_nothing() {
 #[test]
 fn code_that_is_refused_is_not_stored() {
     let (mut world, _) = puppet_world();
-    let before = world.runtime.state_entries();
+    let before = world.runtime.state_entries().expect("the state can be read");
     let good = puppet::wasm();
     let plain = wat::parse_str("(module (memory (export \"memory\") 1))").unwrap();
     let bad: [&[u8]; 5] = [b"", b"garbage", &good[..good.len() / 2], &plain, &vec![0; 600 << 10]];
     for wasm in bad {
         assert!(world.runtime.upload(wasm).is_err());
-        assert_eq!(world.runtime.state_entries(), before);
+        assert_eq!(world.runtime.state_entries().expect("the state can be read"), before);
         assert!(world.runtime.code(&tollway::CodeHash::of(wasm)).is_none());
     }
     // What is there already stays as it is.
     world.upload(&good);
-    assert_eq!(world.runtime.state_entries(), before);
+    assert_eq!(world.runtime.state_entries().expect("the state can be read"), before);
 }
 
 #[test]

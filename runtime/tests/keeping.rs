@@ -3,17 +3,20 @@
 
 mod support;
 
+use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use support::puppet::{self, Cells, Op, act_leaf};
 use support::{ALICE, World, abi, method, module};
-use tollway::kept_state::{Backend, BackendError, Found, MemoryBackend, Snapshot, WriteBatch};
+use tollway::kept_state::{
+    Backend, BackendError, Found, MemoryBackend, Ranges, Snapshot, VisitEntry, WriteBatch,
+};
 use tollway::oracle::Oracle;
 use tollway::{
-    Address, Block, Call, Config, Failure, Head, Height, InstantiateError, OpenError, Outcome,
-    Receipt, Root, Runtime, StoreError, UploadError,
+    Address, Block, Call, Config, ExecuteError, Failure, Head, Height, InstantiateError, Limits,
+    OpenError, Outcome, Receipt, Root, Runtime, StoreError, UploadError,
 };
 use tollway_state_disk::{DiskBackend, DiskOptions, Durability};
 
@@ -83,7 +86,10 @@ fn opened_again_it_is_the_same_chain() {
         kept = World::on(config(), disk(directory.path()));
         assert_eq!(kept.runtime.head(), unbroken.runtime.head());
         assert_eq!(kept.root(), unbroken.root());
-        assert_eq!(kept.runtime.state_entries(), unbroken.runtime.state_entries());
+        assert_eq!(
+            kept.runtime.state_entries().expect("the state can be read"),
+            unbroken.runtime.state_entries().expect("the state can be read")
+        );
     }
 }
 
@@ -93,7 +99,9 @@ fn going_back_forgets_what_came_later() {
     let mut world = World::on(config(), disk(directory.path()));
     let first = world.deploy(&puppet::wasm());
     let mut seen = Vec::new();
-    let note = |world: &World| (world.root(), world.runtime.state_entries());
+    let note = |world: &World| {
+        (world.root(), world.runtime.state_entries().expect("the state can be read"))
+    };
     seen.push(note(&world));
     for height in 1..=9 {
         step(&mut world.runtime, first);
@@ -136,10 +144,18 @@ fn blocks_of_the_past_run_again() {
     let directory = tempfile::tempdir().unwrap();
     let mut world = World::on(config(), disk(directory.path()));
     let contract = world.deploy(&puppet::wasm());
-    let mut seen = vec![(Vec::new(), world.root(), world.runtime.state_entries())];
+    let mut seen = vec![(
+        Vec::new(),
+        world.root(),
+        world.runtime.state_entries().expect("the state can be read"),
+    )];
     for _ in 0..8 {
         let receipts = step(&mut world.runtime, contract);
-        seen.push((receipts, world.root(), world.runtime.state_entries()));
+        seen.push((
+            receipts,
+            world.root(),
+            world.runtime.state_entries().expect("the state can be read"),
+        ));
     }
     let backend = world.runtime.backend().unwrap().expect("there is one");
     for height in 0..=8u64 {
@@ -147,7 +163,7 @@ fn blocks_of_the_past_run_again() {
         let (_, root, entries) = &seen[height as usize];
         assert_eq!(past.head(), Height(height));
         assert_eq!(past.state_root().unwrap(), *root);
-        assert_eq!(past.state_entries(), *entries);
+        assert_eq!(past.state_entries().expect("the state can be read"), *entries);
         let history = backend.history().expect("it has one");
         assert_eq!(history.root_at(Height(height)).unwrap(), *root);
         if height < 8 {
@@ -161,12 +177,141 @@ fn blocks_of_the_past_run_again() {
     assert!(matches!(unknown, Err(OpenError::Backend(BackendError::UnknownHeight { .. }))));
 }
 
+/// A call that touches some of 256 cells, most of which no other block near touches.
+fn wide_calls(contract: Address, height: u64) -> Vec<Call> {
+    let key = |number: u64| (height.wrapping_mul(97) + number * number * 31) as u8;
+    (0..6)
+        .map(|number| {
+            let (declared, other) = (key(number), key(number + 40));
+            let op = match (number + height) % 6 {
+                0 => Op::Remove(declared),
+                1 | 2 => Op::Write(declared),
+                // Outside the access set: read from below at the call's own place.
+                3 => Op::Write(other),
+                4 => Op::Remove(other),
+                _ => Op::Add(declared, height * 100 + number),
+            };
+            act_leaf(contract, &[op], Cells { writes: vec![declared], ..Cells::default() })
+        })
+        .collect()
+}
+
+#[test]
+fn a_part_of_the_state_in_memory_is_enough() {
+    let directory = tempfile::tempdir().unwrap();
+    let limits = Limits { history_max: 3, ..Limits::default() };
+    let part = Config { cache_keys_max: 1, limits: limits.clone(), ..config() };
+    let mut whole = World::with(Config { limits, ..config() });
+    let contract = whole.deploy(&puppet::wasm());
+    let mut cached = World::on(part.clone(), disk(directory.path()));
+    assert_eq!(cached.deploy(&puppet::wasm()), contract);
+    let (mut most, mut evicted) = (0, false);
+    for height in 1..=120u64 {
+        let calls = wide_calls(contract, height);
+        let receipts = whole.run(calls.clone());
+        let block = cached.next_block(calls);
+        let outcome = cached.runtime.execute(&block).unwrap();
+        assert_eq!(outcome.receipts, receipts, "height {height}");
+        cached.runtime.commit(outcome.batch).unwrap();
+        assert_eq!(cached.root(), whole.root(), "height {height}");
+        for number in (0..=255u8).step_by(if height % 40 == 0 { 1 } else { 50 }) {
+            let key = [0, number];
+            let values = [&whole, &cached].map(|world| world.runtime.storage(contract, &key));
+            assert_eq!(values[0], values[1]);
+            for past in height.saturating_sub(3)..=height {
+                let values = [&whole, &cached]
+                    .map(|world| world.runtime.storage_at(Height(past), contract, &key));
+                assert_eq!(values[0], values[1], "cell {number} at {past} of {height}");
+            }
+        }
+        let now = cached.runtime.keys_in_memory();
+        evicted |= now < most;
+        most = most.max(now);
+        if height % 50 == 0 {
+            drop(cached);
+            cached = World::on(part.clone(), disk(directory.path()));
+            assert_eq!(cached.runtime.keys_in_memory(), 0);
+        }
+    }
+    assert_eq!(cached.runtime.state_entries(), whole.runtime.state_entries());
+    // About as many keys as four blocks name, of the hundreds that there are.
+    assert!(evicted, "{most} keys at most");
+    let all = whole.runtime.keys_in_memory();
+    assert!(all > 2 * most, "{most} of {all} keys");
+    for back in [118, 100, 3] {
+        whole.runtime.rollback(Height(back)).unwrap();
+        cached.runtime.rollback(Height(back)).unwrap();
+        let calls = wide_calls(contract, back + 1);
+        let receipts = whole.run(calls.clone());
+        assert_eq!(cached.run(calls), receipts);
+        assert_eq!(cached.root(), whole.root());
+    }
+}
+
+#[test]
+fn a_state_that_cannot_be_read_stops_the_block() {
+    let go = Arc::new(AtomicBool::new(false));
+    for undeclared in [false, true] {
+        go.store(false, Ordering::Relaxed);
+        let backend =
+            Crooked { inner: MemoryBackend::new(), crime: Crime::Blind, go: Arc::clone(&go) };
+        let part = Config { cache_keys_max: 1, ..config() };
+        let mut world = World::on(part, Box::new(backend));
+        let contract = world.deploy(&puppet::wasm());
+        step(&mut world.runtime, contract);
+        go.store(true, Ordering::Relaxed);
+        let op = Op::Read(77);
+        let declared = Cells { reads: vec![if undeclared { 1 } else { 77 }], ..Cells::default() };
+        let block = world.next_block(vec![act_leaf(contract, &[op], declared)]);
+        let refused = world.runtime.execute(&block).unwrap_err();
+        assert!(
+            matches!(refused, ExecuteError::Keep(_) | ExecuteError::Store(StoreError::Keep(_))),
+            "{refused:?}"
+        );
+        assert!(world.runtime.storage(contract, &[0, 99]).is_err());
+        assert_eq!(world.runtime.head(), Height(1));
+        assert!(world.runtime.kept().is_err());
+    }
+}
+
 /// What a [`Crooked`] backend does from some commit on.
 #[derive(Clone, Copy, PartialEq)]
 enum Crime {
     Refuse,
     Panic,
     Dawdle,
+    /// Its snapshots can't be read.
+    Blind,
+}
+
+/// A snapshot that fails when it is told to.
+struct BlindSnapshot {
+    inner: Box<dyn Snapshot>,
+    go: Arc<AtomicBool>,
+}
+
+impl Ranges for BlindSnapshot {
+    fn range(
+        &self,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        visit: VisitEntry<'_>,
+    ) -> Result<(), BackendError> {
+        self.inner.range(from, to, visit)
+    }
+}
+
+impl Snapshot for BlindSnapshot {
+    fn head(&self) -> Head {
+        self.inner.head()
+    }
+
+    fn read_many(&self, keys: &[&[u8]], found: &mut Found) -> Result<(), BackendError> {
+        match self.go.load(Ordering::Relaxed) {
+            true => Err(BackendError::damaged("a page that a test damaged")),
+            false => self.inner.read_many(keys, found),
+        }
+    }
 }
 
 /// A backend in memory that fails when it is told to.
@@ -195,6 +340,7 @@ impl Backend for Crooked {
                 Crime::Refuse => return Err(BackendError::DiskFull { during: "testing" }),
                 Crime::Panic => panic!("a panic that a test asked for"),
                 Crime::Dawdle => std::thread::sleep(Duration::from_millis(20)),
+                Crime::Blind => {}
             }
         }
         self.inner.commit(batches)
@@ -205,7 +351,11 @@ impl Backend for Crooked {
     }
 
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, BackendError> {
-        self.inner.snapshot()
+        let inner = self.inner.snapshot()?;
+        Ok(match self.crime {
+            Crime::Blind => Box::new(BlindSnapshot { inner, go: Arc::clone(&self.go) }),
+            _ => inner,
+        })
     }
 
     fn prune(&mut self, below: Height) -> Result<(), BackendError> {
@@ -306,7 +456,10 @@ fn a_state_that_no_runtime_wrote_is_refused() {
         Runtime::open(config(), Box::new(backend))
     };
     let runtime = open(&good).unwrap();
-    assert_eq!(runtime.storage(Address([7; 32]), &[0, 1]), Some(vec![1; 16]));
+    assert_eq!(
+        runtime.storage(Address([7; 32]), &[0, 1]).expect("the state can be read"),
+        Some(vec![1; 16])
+    );
     let bad: [&[Entry]; 9] = [
         &[(vec![0, 1, 2], wasm.clone())],
         &[(code.clone(), wasm[1..].to_vec())],

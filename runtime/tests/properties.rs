@@ -677,7 +677,11 @@ fn random_blocks_run_as_in_the_oracle_within_tight_limits() {
         let mut worlds = worlds.borrow_mut();
         let (mut world, cases) = worlds.remove(&(threads, fails)).unwrap_or_else(|| {
             let on_miss = if fails { OnMiss::Fail } else { OnMiss::Repair };
-            let config = Config { threads, on_miss, limits: tight_limits(), ..Config::default() };
+            // On odd numbers of threads, nearly all of the state is below the store.
+            let cache_keys_max = threads % 2;
+            let history_max = if cache_keys_max > 0 { 1 } else { 4 };
+            let limits = Limits { history_max, ..tight_limits() };
+            let config = Config { threads, on_miss, limits, cache_keys_max, ..Config::default() };
             (World::with(config), 0)
         });
         let puppet = world.upload(&puppet::wasm());

@@ -1297,7 +1297,11 @@ fn the_runtime_does_as_the_window_says() {
             let (mut runtime, contract) = prepare(&case, &config);
             let outcome = runtime.execute(&block(&case, contract)).expect("the block is valid");
             runtime.commit(outcome.batch).expect("the batch follows the head");
-            let values = case.after.iter().map(|(key, _)| runtime.storage(contract, key)).collect();
+            let values = case
+                .after
+                .iter()
+                .map(|(key, _)| runtime.storage(contract, key).expect("the state can be read"))
+                .collect();
             let found = Found { receipts: outcome.receipts, values };
             let side = format!("runtime with {}", compiler.name());
             check(&case, &side, contract, &found, &mut wrong);

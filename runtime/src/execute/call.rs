@@ -385,7 +385,10 @@ impl CallContext {
             Outside::Read(reader) => (reader, MISS_GAS),
             Outside::Free(reader) => (reader, 0),
         };
-        let value = reader.read(contract, key);
+        // Why it can't be read is known to the keeper.
+        let value = reader
+            .read(&self.registry, contract, key)
+            .map_err(|_| Exit::Abort(Abort::Bug("the state could not be read")))?;
         let index = match found {
             Some(index) => {
                 let input = value.map(|value| self.keep(&value));

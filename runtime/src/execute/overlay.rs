@@ -2,8 +2,9 @@
 //! instantiation.
 
 use crate::bytes::Bytes;
+use crate::keeper::KeepError;
 use crate::plan::keys::KeyIndex;
-use crate::registry::ContractIndex;
+use crate::registry::{ContractIndex, Registry};
 use crate::store::MemoryStore;
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -44,14 +45,22 @@ impl Overlay {
     }
 
     /// The value of any key.
-    pub(crate) fn read(&self, contract: ContractIndex, key: &[u8]) -> Option<Bytes> {
+    ///
+    /// # Errors
+    /// [`KeepError`] if the state below the store can't be read.
+    pub(crate) fn read(
+        &self,
+        registry: &Registry,
+        contract: ContractIndex,
+        key: &[u8],
+    ) -> Result<Option<Bytes>, KeepError> {
         if let Some(planned) = self.keys.find(contract, key, &self.store) {
-            return self.planned(planned).cloned();
+            return Ok(self.planned(planned).cloned());
         }
         // Only misses come here, so the copy of the key does not count.
         match self.others.get(&(contract, key.to_vec())) {
-            Some(value) => value.clone(),
-            None => self.store.get(contract, key).cloned(),
+            Some(value) => Ok(value.clone()),
+            None => self.store.read(registry, contract, key),
         }
     }
 

@@ -87,7 +87,10 @@ impl Oracle {
             limits: config.limits.clone(),
             on_miss: config.on_miss,
         };
-        Self { world: Arc::new(world), state: runtime.state_entries() }
+        Self {
+            world: Arc::new(world),
+            state: runtime.state_entries().expect("the state can be read"),
+        }
     }
 
     /// Runs a block, applies its changes to the oracle's state, and returns one receipt a call.

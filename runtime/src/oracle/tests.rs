@@ -218,7 +218,10 @@ fn the_runtime_agrees() {
             }
         }
         runtime.commit(outcome.batch).expect("it follows the head");
-        assert_eq!(runtime.state_entries(), *oracle.state_entries());
+        assert_eq!(
+            runtime.state_entries().expect("the state can be read"),
+            *oracle.state_entries()
+        );
         assert_eq!(runtime.state_root(), Ok(oracle.state_root()));
     }
     // The blocks are worth something.

@@ -29,7 +29,8 @@ use crate::engine::gas::refused_gas;
 use crate::limits::Limits;
 use crate::receipt::{Failure, Receipt};
 use crate::registry::{ContractIndex, Registry};
-use crate::store::{MemoryStore, SlotIndex};
+use crate::store::cache::StateKeys;
+use crate::store::{MemoryStore, NO_SLOT, SlotIndex, StoreError};
 use evaluate::{Evaluator, Unresolved};
 use keys::KeyList;
 use parking_lot::Mutex;
@@ -143,6 +144,36 @@ impl Resolved {
         }
         let call_count = chunks.iter().map(|chunk| chunk.targets.len()).sum();
         Self { chunks, chunk_calls: chunk_calls.max(1), call_count, firsts }
+    }
+
+    /// Has the store fetch the keys that it does not hold, if there is a state below it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that can't be read, or there is no room.
+    pub(crate) fn fetch(
+        &mut self,
+        store: &mut MemoryStore,
+        registry: &Registry,
+    ) -> Result<(), StoreError> {
+        for chunk in &mut self.chunks {
+            let Chunk { accesses, key_bytes, bases, .. } = chunk;
+            let missing: Vec<usize> =
+                (0..accesses.len()).filter(|at| accesses[*at].slot == NO_SLOT).collect();
+            let mut keys = StateKeys::default();
+            for at in &missing {
+                keys.push(registry, accesses[*at].contract, accesses[*at].key(key_bytes));
+            }
+            let mut slots = Vec::with_capacity(missing.len());
+            let names = missing.iter().map(|at| {
+                let access = &accesses[*at];
+                (access.contract, access.key(key_bytes))
+            });
+            store.fetch(&keys, names, |slot, value| slots.push((slot, value.cloned())))?;
+            for (at, (slot, value)) in missing.into_iter().zip(slots) {
+                (accesses[at].slot, bases[at]) = (slot, value);
+            }
+        }
+        Ok(())
     }
 
     /// How many calls there are.

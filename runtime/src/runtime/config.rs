@@ -40,6 +40,11 @@ pub struct Config {
     /// account alone, because whoever writes it runs code in this process. See
     /// [`engine::artifact`](crate::engine::artifact).
     pub artifact_dir: Option<PathBuf>,
+    /// Keys of a kept state that may be in memory, 128 bytes each and what does not fit into that;
+    /// the others are read from the backend when a block names them. Those that the last
+    /// [`Limits::history_max`] heights named are in memory in any case. Default 0: all of them, read
+    /// at the start. Changes no result.
+    pub cache_keys_max: usize,
     /// Bytes of the files in `artifact_dir` together; the oldest make room. Default 0:
     /// [`ARTIFACT_BYTES_MAX`](crate::engine::artifact::ARTIFACT_BYTES_MAX), 1 GiB.
     pub artifact_bytes_max: u64,

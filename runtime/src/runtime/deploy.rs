@@ -175,7 +175,9 @@ impl Runtime {
             resolve_steps: 0,
             gas_limit,
         };
-        let (receipt, writes) = self.run_alone(task).map_err(InstantiateError::Bug)?;
+        let (receipt, writes) = self.run_alone(task).map_err(|bug| {
+            self.failure().map_or(InstantiateError::Bug(bug), InstantiateError::Keep)
+        })?;
         if !receipt.is_success() {
             return Err(failed(receipt));
         }

@@ -5,7 +5,8 @@
 //! commit ─▶ keeper's queue ─▶ backend, its root and its disk  beside the next block
 //! ```
 //!
-//! The store in memory holds all of the state; the backend is written to, and read at the start.
+//! The store in memory holds all of the state, and the backend is read at the start alone; or it
+//! holds a part ([`crate::store::cache`]), and what else a block names is read when it comes.
 
 use super::{KeepError, Kept, Runtime, RuntimeError};
 use crate::block::Height;
@@ -14,6 +15,7 @@ use crate::engine::validate::UploadError;
 use crate::keeper::Keeper;
 use crate::registry::{Contract, Registry};
 use crate::state::{self, CODE, CONTRACT, STORAGE};
+use crate::store::cache::StateKeys;
 use crate::store::{FOUND_AT_ONCE, MemoryStore, Place, StoreError, WriteBatch};
 use parking_lot::MutexGuard;
 use std::collections::BTreeMap;
@@ -142,7 +144,8 @@ impl<'b> Entries<'b> {
 impl Runtime {
     /// Opens a runtime on the state that a backend keeps, and has every later change kept there.
     ///
-    /// Reads the whole state into memory, and compiles its codes unless
+    /// Reads the whole state into memory, or where [`Config::cache_keys_max`](crate::Config::cache_keys_max)
+    /// is set, the contracts alone; and compiles its codes unless
     /// [`Config::artifact_dir`](crate::Config::artifact_dir) has their native code; that is the
     /// backend's own directory where none is set. Commits reach the backend on a thread of its own:
     /// see [`Self::kept`] and [`Self::flush`].
@@ -166,9 +169,14 @@ impl Runtime {
         let mut runtime = Self::new(config)?;
         runtime.load(&*backend, backend.head().height)?;
         let threads = runtime.config.threads;
-        let keeper = Keeper::start(backend, threads)
+        let snapshot = match runtime.config.cache_keys_max {
+            0 => None,
+            _ => Some(backend.snapshot()?),
+        };
+        let keeper = Keeper::start(backend, threads, snapshot)
             .map_err(|reason| RuntimeError::Threads { threads, reason })?;
         runtime.keeper = Some(keeper);
+        runtime.read_below();
         Ok(runtime)
     }
 
@@ -183,9 +191,36 @@ impl Runtime {
         backend: &dyn Backend,
         height: Height,
     ) -> Result<Self, OpenError> {
-        let mut runtime = Self::new(config)?;
+        let mut runtime = Self::new(super::Config { cache_keys_max: 0, ..config })?;
         runtime.load(backend, height)?;
         Ok(runtime)
+    }
+
+    /// Has the store read from the backend what it does not hold, if it is to hold a part only.
+    fn read_below(&mut self) {
+        if let (Some(keeper), keys_max @ 1..) = (&self.keeper, self.config.cache_keys_max) {
+            Self::owned(&mut self.store).cache(keeper.below(), keys_max);
+        }
+    }
+
+    /// Fetches the keys of a batch that the store does not know: what they held belongs to the past.
+    pub(super) fn fetch_for(&mut self, batch: &WriteBatch) -> Result<(), StoreError> {
+        if !self.store.is_cache() {
+            return Ok(());
+        }
+        let writes = batch.parts.iter().flatten();
+        let named = writes.filter_map(|write| match &write.place {
+            Place::Key(named) => Some((named.0, &*named.1)),
+            Place::Slot(_) => None,
+        });
+        let mut keys = StateKeys::default();
+        named.clone().for_each(|(contract, key)| keys.push(&self.registry, contract, key));
+        Self::owned(&mut self.store).fetch(&keys, named, |_, _| ())
+    }
+
+    /// What the backend failed with, if that is why a run could not be finished.
+    pub(super) fn failure(&self) -> Option<KeepError> {
+        self.kept().err()
     }
 
     /// Makes the state of a height that of the runtime.
@@ -223,7 +258,7 @@ impl Runtime {
         store.start_at(height);
         // Entries come in the order of their contracts.
         let mut last = None;
-        entries.visit(STORAGE, &mut |key, value| {
+        let mut put = |key: &[u8], value: &[u8]| {
             let foreign = |what| OpenError::Foreign { key: key.to_vec(), what };
             let (address, key) =
                 key[1..].split_first_chunk::<32>().ok_or_else(|| foreign("no contract's"))?;
@@ -236,7 +271,10 @@ impl Runtime {
             }
             let contract = last.map_or(0, |(_, index)| index);
             Ok(store.put(contract, key, value)?)
-        })?;
+        };
+        if self.config.cache_keys_max == 0 {
+            entries.visit(STORAGE, &mut put)?;
+        }
         // Contexts give their shares back before a block or a query ends; see `commit`.
         (self.codes, self.registry, self.store) = (codes, Arc::new(registry), Arc::new(store));
         *self.memory.lock() = None;
@@ -270,6 +308,27 @@ impl Runtime {
         self.keeper.as_ref().map(Keeper::backend).transpose()
     }
 
+    /// The value of a state key after a height that is older than those in memory.
+    pub(super) fn read_past(
+        &self,
+        height: Height,
+        oldest: Height,
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let unknown = |oldest| StoreError::UnknownHeight { height, oldest, head: self.head() };
+        let backend = self.backend()?.ok_or(unknown(oldest))?;
+        let history = backend.history().ok_or(unknown(oldest))?;
+        match history.read_at(height, key) {
+            Err(BackendError::UnknownHeight { oldest, .. }) => Err(unknown(oldest)),
+            value => Ok(value.map_err(KeepError::from)?),
+        }
+    }
+
+    /// Keys that the store in memory holds, also some that have no value.
+    pub fn keys_in_memory(&self) -> usize {
+        self.store.len()
+    }
+
     /// The root of the state at the head. Waits for the backend, or without one, hashes the whole
     /// state.
     ///
@@ -278,7 +337,10 @@ impl Runtime {
     pub fn state_root(&self) -> Result<Root, KeepError> {
         match &self.keeper {
             Some(keeper) => Ok(keeper.wait()?.head.root),
-            None => Ok(self.pool.install(|| state::root_of(self.state_entries()))),
+            None => {
+                let entries = self.state_entries()?;
+                Ok(self.pool.install(|| state::root_of(entries)))
+            }
         }
     }
 
@@ -296,11 +358,12 @@ impl Runtime {
                 |error: KeepError| BackendError::Failed { why: error.reason().to_string() };
             let mut backend = keeper.backend().map_err(failed)?;
             let head = backend.history_mut().ok_or(unsupported)?.rollback(height)?;
-            keeper.note(&**backend, Ok(()));
+            keeper.note(&**backend);
             self.load(&**backend, height)?;
             Ok(head)
         })();
         self.keeper = Some(keeper);
+        self.read_below();
         result
     }
 

@@ -30,6 +30,7 @@ use crate::state::{code_key, contract_entry, storage_key};
 use crate::store::{MemoryStore, SHARDS, StoreError, Write, WriteBatch};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use tollway_host_api::Address;
 use tollway_host_api::abi::INIT_METHOD;
@@ -190,6 +191,12 @@ impl Runtime {
         ctx.time_ms = time_ms;
     }
 
+    /// The store, to be changed.
+    fn owned(store: &mut Arc<MemoryStore>) -> &mut MemoryStore {
+        // Contexts give their share back before `execute` and `query` return.
+        Arc::get_mut(store).expect("nobody else holds the store between blocks")
+    }
+
     /// Lets go of what a block shares, so that it has one owner again.
     pub(super) fn park_context(&self, ctx: &mut CallContext) {
         ctx.clear();
@@ -207,12 +214,12 @@ impl Runtime {
     pub fn commit(&mut self, mut batch: WriteBatch) -> Result<Height, StoreError> {
         self.store.check(&batch)?;
         let kept = self.kept_batch(&mut batch)?;
-        let store = Arc::get_mut(&mut self.store)
-            // Contexts give their share back before `execute` and `query` return.
-            .expect("nobody else holds the store between blocks");
+        self.fetch_for(&batch)?;
+        let store = Self::owned(&mut self.store);
         let forgotten = self.pool.install(|| store.commit(batch))?;
         if let (Some(keeper), Some(kept)) = (&self.keeper, kept) {
             keeper.send(kept)?;
+            Self::owned(&mut self.store).evict(keeper.kept()?.head.height);
         }
         let room = Arc::clone(&self.room);
         let keep = move || {
@@ -235,7 +242,8 @@ impl Runtime {
     /// [`Limits::call_gas_max`](crate::Limits::call_gas_max); the caller is [`Address::ZERO`].
     ///
     /// # Errors
-    /// [`ExecuteError::Bug`] only: what a wrong call leads to is in its receipt.
+    /// [`ExecuteError::Keep`] if the state can't be read, and [`ExecuteError::Bug`]: what a wrong call
+    /// leads to is in its receipt.
     pub fn query(
         &self,
         contract: Address,
@@ -268,20 +276,30 @@ impl Runtime {
             resolve_steps: 0,
             gas_limit,
         };
-        let (receipt, _) = self.run_alone(task).map_err(ExecuteError::Bug)?;
+        let (receipt, _) = self
+            .run_alone(task)
+            .map_err(|bug| self.failure().map_or(ExecuteError::Bug(bug), ExecuteError::Keep))?;
         Ok(receipt)
     }
 
     /// A contract's stored value, as raw bytes; `key` is what the contract hands to the host.
-    pub fn storage(&self, contract: Address, key: &[u8]) -> Option<Vec<u8>> {
-        let index = self.registry.find(&contract)?;
-        self.store.get(index, key).map(|value| value.to_vec())
-    }
-
-    /// A contract's stored value at one of the last [`Limits::history_max`](crate::Limits::history_max) heights.
     ///
     /// # Errors
-    /// [`StoreError::UnknownHeight`] if that height is not remembered.
+    /// [`KeepError`] if it has to be read from the backend and can't be.
+    pub fn storage(&self, contract: Address, key: &[u8]) -> Result<Option<Vec<u8>>, KeepError> {
+        let Some(index) = self.registry.find(&contract) else {
+            return Ok(None);
+        };
+        Ok(self.store.read(&self.registry, index, key)?.map(|value| value.to_vec()))
+    }
+
+    /// A contract's stored value after a height: one of the last
+    /// [`Limits::history_max`](crate::Limits::history_max), which are in memory, or any that the
+    /// backend's history goes back to, for which this waits until it has all that was committed.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownHeight`] if that height is not remembered; [`StoreError::Keep`] if the
+    /// backend fails.
     pub fn storage_at(
         &self,
         height: Height,
@@ -291,18 +309,34 @@ impl Runtime {
         let Some(index) = self.registry.find(&contract) else {
             return Ok(None);
         };
-        Ok(self.store.get_at(height, index, key)?.map(|value| value.to_vec()))
+        match self.store.get_at(height, &self.registry, index, key) {
+            Err(StoreError::UnknownHeight { oldest, .. }) if height < oldest => {
+                self.read_past(height, oldest, &storage_key(&contract, key))
+            }
+            value => Ok(value?.map(|value| value.to_vec())),
+        }
     }
 
     /// The whole state in key order, as [`state`](crate::state) lays it out. Copies it: for tests, the oracle
     /// and small states.
-    pub fn state_entries(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    ///
+    /// # Errors
+    /// [`KeepError`] if it has to be read from the backend and can't be.
+    pub fn state_entries(&self) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, KeepError> {
+        if let Some(backend) = self.backend()?.filter(|_| self.store.is_cache()) {
+            let mut entries = BTreeMap::new();
+            backend.snapshot()?.prefix(&[], &mut |key, value| {
+                entries.insert(key.to_vec(), value.to_vec());
+                ControlFlow::Continue(())
+            })?;
+            return Ok(entries);
+        }
         let codes = self.codes.values().map(|code| (code_key(&code.hash), code.wasm.to_vec()));
         let contracts = self.registry.contracts().iter().map(contract_entry);
         let storage = self.store.entries().map(|(contract, key, value)| {
             let address = &self.registry.contract(contract).address;
             (storage_key(address, key), value.to_vec())
         });
-        codes.chain(contracts).chain(storage).collect()
+        Ok(codes.chain(contracts).chain(storage).collect())
     }
 }

@@ -92,8 +92,26 @@ impl Runtime {
     pub fn execute(&mut self, block: &Block) -> Result<BlockOutcome, ExecuteError> {
         self.check_block(block)?;
         let clock = Instant::now();
+        let mut memory = self.memory.lock().take().unwrap_or_default();
+        let (limits, registry) = (&self.config.limits, &self.registry);
+        let resolve = || {
+            resolve(
+                &block.calls,
+                registry,
+                &self.store,
+                limits,
+                std::mem::take(&mut memory.resolved),
+            )
+        };
+        let mut resolved = self.pool.install(resolve)?;
+        if self.store.is_cache() {
+            resolved.fetch(Self::owned(&mut self.store), registry)?;
+        }
+        memory.resolved = resolved;
         let this = &*self;
-        this.pool.install(|| this.execute_in_pool(block, clock))
+        this.pool
+            .install(|| this.execute_in_pool(block, memory, clock))
+            .map_err(|bug| this.failure().map_or(ExecuteError::Bug(bug), ExecuteError::Keep))
     }
 
     fn check_block(&self, block: &Block) -> Result<(), ExecuteError> {
@@ -125,15 +143,16 @@ impl Runtime {
         })
     }
 
-    #[inline(never)] // All phases but the commit, for profilers: `cargo xtask instructions`.
-    fn execute_in_pool(&self, block: &Block, clock: Instant) -> Result<BlockOutcome, ExecuteError> {
+    #[inline(never)] // All phases but resolve and commit, for profilers: `cargo xtask instructions`.
+    fn execute_in_pool(
+        &self,
+        block: &Block,
+        memory: BlockMemory,
+        clock: Instant,
+    ) -> Result<BlockOutcome, &'static str> {
         let now = || clock.elapsed().as_nanos() as u64;
-        let mut times = Timings::default();
-        let BlockMemory { resolved, plan: plan_memory, lanes: lanes_memory } =
-            self.memory.lock().take().unwrap_or_default();
-        let limits = &self.config.limits;
-        let resolved = resolve(&block.calls, &self.registry, &self.store, limits, resolved)?;
-        times.resolved_ns = now();
+        let mut times = Timings { resolved_ns: now(), ..Timings::default() };
+        let BlockMemory { resolved, plan: plan_memory, lanes: lanes_memory } = memory;
         let plan = plan(&resolved, &self.store, plan_memory);
         times.planned_ns = now();
         for worker in &self.workers {
@@ -144,29 +163,27 @@ impl Runtime {
         let trace_clock = self.config.trace.then_some(clock);
         let lanes = run_lanes(block, &resolved, &plan, &self.workers, trace_clock, lanes_memory);
         times.executed_ns = now();
-        let result = lanes
-            .and_then(|mut lanes| {
-                let settled = self.settle(block, &resolved, &plan, &mut lanes)?;
-                let Settled { receipts, batch, repaired } = settled;
-                times.repaired_ns = now();
-                let trace = self.config.trace.then(|| {
-                    let run = report::Run { times, spans: &lanes.spans, repaired: &repaired };
-                    let threads = self.workers.len();
-                    report::trace_of_run(
-                        block,
-                        &resolved,
-                        &plan,
-                        &self.registry,
-                        &receipts,
-                        threads,
-                        &run,
-                    )
-                });
-                let plan = PlanMemory::of(plan);
-                *self.memory.lock() = Some(BlockMemory { resolved, plan, lanes });
-                Ok(BlockOutcome { receipts, batch, stats: times.stats(repaired.len()), trace })
-            })
-            .map_err(ExecuteError::Bug);
+        let result = lanes.and_then(|mut lanes| {
+            let settled = self.settle(block, &resolved, &plan, &mut lanes)?;
+            let Settled { receipts, batch, repaired } = settled;
+            times.repaired_ns = now();
+            let trace = self.config.trace.then(|| {
+                let run = report::Run { times, spans: &lanes.spans, repaired: &repaired };
+                let threads = self.workers.len();
+                report::trace_of_run(
+                    block,
+                    &resolved,
+                    &plan,
+                    &self.registry,
+                    &receipts,
+                    threads,
+                    &run,
+                )
+            });
+            let plan = PlanMemory::of(plan);
+            *self.memory.lock() = Some(BlockMemory { resolved, plan, lanes });
+            Ok(BlockOutcome { receipts, batch, stats: times.stats(repaired.len()), trace })
+        });
         for worker in &self.workers {
             if let Some(ctx) = &mut *worker.lock() {
                 self.park_context(ctx);

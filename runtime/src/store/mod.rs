@@ -17,12 +17,14 @@
 //!
 //! The store sees no Wasm type and no plan.
 
+pub(crate) mod cache;
 mod index;
 
 use crate::block::Height;
 use crate::bytes::{Bytes, Key};
 use crate::keeper::KeepError;
-use crate::registry::ContractIndex;
+use crate::registry::{ContractIndex, Registry};
+use cache::{Cache, LastUse};
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 use index::Index;
@@ -192,11 +194,20 @@ impl Write {
 #[repr(C, align(128))]
 struct Slot {
     contract: ContractIndex,
+    /// Kept where the store is a cache.
+    last_use: LastUse,
     key: Key,
     value: Option<Bytes>,
 }
 
+/// The contract of slots that are free.
+const FREE: ContractIndex = ContractIndex::MAX;
+
 impl Slot {
+    fn is_free(&self) -> bool {
+        self.contract == FREE
+    }
+
     /// Reads from both of its cache lines, so that they are near. What it returns means nothing, but
     /// has to be used.
     #[inline]
@@ -249,6 +260,13 @@ static STORES: AtomicU64 = AtomicU64::new(0);
 /// A store has room for 2⁴⁰ versions of its own: 30,000 years of a block a second.
 const STORE_COMMITS_BITS: u32 = 40;
 
+/// The commit that is under way.
+#[derive(Clone, Copy)]
+struct Now {
+    version: u64,
+    height: Height,
+}
+
 /// What a commit made the store forget: megabytes, which any thread may let go of.
 #[derive(Debug)]
 pub(crate) struct Forgotten {
@@ -277,6 +295,8 @@ struct Shard {
     /// that emptied them.
     emptied: HashMap<SlotIndex, u64, RandomState>,
     free: Vec<SlotIndex>,
+    /// Where the search for keys that may leave goes on.
+    hand: usize,
 }
 
 /// State in memory.
@@ -290,6 +310,8 @@ pub(crate) struct MemoryStore {
     version: u64,
     history: VecDeque<Undo>,
     history_max: usize,
+    /// What is below, if this holds a part of the state alone.
+    cache: Option<Cache>,
 }
 
 impl MemoryStore {
@@ -301,6 +323,7 @@ impl MemoryStore {
             version: STORES.fetch_add(1, Ordering::Relaxed) << STORE_COMMITS_BITS,
             history: VecDeque::new(),
             history_max,
+            cache: None,
         }
     }
 
@@ -316,15 +339,7 @@ impl MemoryStore {
         key: &[u8],
         value: &[u8],
     ) -> Result<(), StoreError> {
-        let hash = self.hash(contract, key);
-        let number = shard_of_hash(hash);
-        let shard = &mut self.shards[number];
-        if shard.slots.len() >= SHARD_KEYS_MAX as usize {
-            return Err(StoreError::Full { limit: SHARD_KEYS_MAX });
-        }
-        let slot = Slot { contract, key: Key::new(key), value: Some(Bytes::new(value)) };
-        shard.insert(slot, number, &self.hasher);
-        Ok(())
+        self.put_slot(self.hash(contract, key), contract, key, Some(value)).map(|_| ())
     }
 
     pub(crate) fn head(&self) -> Height {
@@ -333,6 +348,11 @@ impl MemoryStore {
 
     pub(crate) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// How many keys it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.slots.len() - shard.free.len()).sum()
     }
 
     /// How many slots a shard has.
@@ -398,6 +418,11 @@ impl MemoryStore {
                     None => shard.find(hash, contract, bytes),
                 };
                 let slot = place.unwrap_or(NO_SLOT);
+                if self.cache.is_some()
+                    && let Some(place) = place
+                {
+                    shard.slots[place_in_shard(place)].last_use.set(self.head);
+                }
                 found(start + offset, slot, self.value(slot));
             }
         }
@@ -429,18 +454,14 @@ impl MemoryStore {
         (slot.contract, &slot.key)
     }
 
-    /// The value of a key.
-    pub(crate) fn get(&self, contract: ContractIndex, key: &[u8]) -> Option<&Bytes> {
-        self.value(self.find(self.hash(contract, key), contract, key))
-    }
-
     /// The value that a key had at a height.
     pub(crate) fn get_at(
         &self,
         height: Height,
+        registry: &Registry,
         contract: ContractIndex,
         key: &[u8],
-    ) -> Result<Option<&Bytes>, StoreError> {
+    ) -> Result<Option<Bytes>, StoreError> {
         let oldest = self.history.front().map_or(self.head, |undo| Height(undo.height.0 - 1));
         if height > self.head || height < oldest {
             return Err(StoreError::UnknownHeight { height, oldest, head: self.head });
@@ -448,10 +469,11 @@ impl MemoryStore {
         let slot = self.find(self.hash(contract, key), contract, key);
         for undo in self.history.iter().filter(|undo| undo.height > height) {
             if let Some(value) = undo.before(slot) {
-                return Ok(value);
+                return Ok(value.cloned());
             }
         }
-        Ok(self.value(slot))
+        // Also where it is below: no remembered height changed it then.
+        Ok(self.read(registry, contract, key)?)
     }
 
     /// Whether a batch can be applied.
@@ -465,11 +487,7 @@ impl MemoryStore {
         if batch.parent_version != self.version || !follows {
             return Err(StoreError::ForeignBatch { batch: batch.height, head: self.head });
         }
-        let longest = self.shards.iter().map(|shard| shard.slots.len()).max().unwrap_or(0);
-        if longest + batch.len() > SHARD_KEYS_MAX as usize {
-            return Err(StoreError::Full { limit: SHARD_KEYS_MAX });
-        }
-        Ok(())
+        self.shards.iter().try_for_each(|shard| shard.check_room(batch.len()))
     }
 
     /// Applies a batch, on the threads of the current rayon pool. A batch for the head's own height
@@ -478,7 +496,7 @@ impl MemoryStore {
         self.check(&batch)?;
         self.version += 1;
         let mut parts = batch.parts;
-        let emptied = self.apply(&mut parts);
+        let emptied = self.apply(&mut parts, batch.height);
         let (version, mut forgotten) = (self.version, Vec::new());
         if batch.height > self.head {
             self.head = batch.height;
@@ -498,8 +516,8 @@ impl MemoryStore {
 
     /// Applies writes: they then know their slots, and hold the values before. Returns the slots
     /// that became empty.
-    fn apply(&mut self, parts: &mut [Vec<Write>]) -> Vec<SlotIndex> {
-        let (hasher, version) = (&self.hasher, self.version);
+    fn apply(&mut self, parts: &mut [Vec<Write>], height: Height) -> Vec<SlotIndex> {
+        let (hasher, now) = (&self.hasher, Now { version: self.version, height });
         let shards_of_part = SHARDS / parts.len().max(1);
         // Asks for the cache lines of many slots at once.
         let touch = |shards: &[Shard], writes: &[Write]| {
@@ -520,7 +538,7 @@ impl MemoryStore {
                 let write = &mut writes[at];
                 let number = write.shard(hasher);
                 let shard = &mut shards[number % shards_of_part];
-                emptied.extend(shard.apply(write, number, hasher, version));
+                emptied.extend(shard.apply(write, number, hasher, now));
             }
             emptied
         };
@@ -564,7 +582,7 @@ impl Shard {
         write: &mut Write,
         number: usize,
         hasher: &RandomState,
-        version: u64,
+        now: Now,
     ) -> Option<SlotIndex> {
         let slot = match &write.place {
             Place::Slot(slot) => Some(*slot),
@@ -577,16 +595,18 @@ impl Shard {
             let was_empty = slot.value.is_none();
             std::mem::swap(&mut slot.value, &mut write.value);
             let is_empty = slot.value.is_none();
+            slot.last_use = LastUse::at(now.height);
             write.place = Place::Slot(index);
             if is_empty {
-                self.emptied.insert(index, version);
+                self.emptied.insert(index, now.version);
                 return Some(index);
             } else if was_empty {
                 self.emptied.remove(&index);
             }
         } else if let (Place::Key(named), Some(value)) = (&write.place, write.value.take()) {
             let (contract, key) = (named.0, Key::new(&named.1));
-            let slot = Slot { contract, key, value: Some(value) };
+            let last_use = LastUse::at(now.height);
+            let slot = Slot { contract, last_use, key, value: Some(value) };
             write.place = Place::Slot(self.insert(slot, number, hasher));
         }
         None
@@ -601,7 +621,7 @@ impl Shard {
             }
             None => {
                 self.slots.push(slot);
-                ((self.slots.len() - 1) << SHARD_BITS | number) as SlotIndex
+                Self::index_of(self.slots.len() - 1, number)
             }
         };
         let slots = &self.slots;
@@ -616,11 +636,31 @@ impl Shard {
             return;
         }
         self.emptied.remove(&index);
-        let hash = self.slots[place_in_shard(index)].hash(hasher);
+        self.remove(index, hasher);
+    }
+
+    /// Frees a slot.
+    fn remove(&mut self, index: SlotIndex, hasher: &RandomState) {
+        let place = place_in_shard(index);
+        let hash = self.slots[place].hash(hasher);
         let slots = &self.slots;
         let hash_of = |place: u32| slots[place as usize].hash(hasher);
-        self.index.remove(hash, place_in_shard(index) as u32, hash_of);
+        self.index.remove(hash, place as u32, hash_of);
+        (self.slots[place].contract, self.slots[place].value) = (FREE, None);
         self.free.push(index);
+    }
+
+    /// The slot at a place of the shard with this number.
+    fn index_of(place: usize, number: usize) -> SlotIndex {
+        (place << SHARD_BITS | number) as SlotIndex
+    }
+
+    /// Whether so many more keys have a place for sure.
+    fn check_room(&self, keys: usize) -> Result<(), StoreError> {
+        match self.slots.len() + keys > SHARD_KEYS_MAX as usize {
+            true => Err(StoreError::Full { limit: SHARD_KEYS_MAX }),
+            false => Ok(()),
+        }
     }
 }
 
@@ -651,9 +691,8 @@ mod tests {
         commit(&mut store, 1, &[(1, Some(10)), (2, Some(20))]);
         commit(&mut store, 2, &[(1, Some(11))]);
         commit(&mut store, 3, &[(1, None), (3, Some(30))]);
-        let at = |height, number| {
-            store.get_at(Height(height), 0, &key(number)).map(Option::<&Bytes>::cloned)
-        };
+        let at =
+            |height, number| store.get_at(Height(height), &Registry::default(), 0, &key(number));
         assert_eq!(at(1, 1), Ok(Some(key(10))));
         assert_eq!(at(2, 1), Ok(Some(key(11))));
         assert_eq!(at(3, 1), Ok(None));
@@ -669,9 +708,8 @@ mod tests {
         commit(&mut store, 1, &[(1, Some(10))]);
         commit(&mut store, 2, &[(1, Some(11))]);
         commit(&mut store, 2, &[(1, Some(12)), (2, Some(20))]);
-        let at = |height, number| {
-            store.get_at(Height(height), 0, &key(number)).map(Option::<&Bytes>::cloned)
-        };
+        let at =
+            |height, number| store.get_at(Height(height), &Registry::default(), 0, &key(number));
         assert_eq!(at(1, 1), Ok(Some(key(10))));
         assert_eq!(at(1, 2), Ok(None));
         assert_eq!(at(2, 1), Ok(Some(key(12))));
@@ -691,7 +729,7 @@ mod tests {
         for refused in [stale, skipping, elsewhere] {
             assert!(matches!(store.commit(refused), Err(StoreError::ForeignBatch { .. })));
         }
-        assert_eq!(store.get(0, &key(1)), Some(&key(3)));
+        assert_eq!(store.read(&Registry::default(), 0, &key(1)), Ok(Some(key(3))));
     }
 
     #[test]

@@ -239,7 +239,10 @@ impl World {
         let encoded = |receipts: &[Receipt]| borsh::to_vec(receipts).expect("receipts encode");
         assert_eq!(encoded(&outcome.receipts), encoded(&expected));
         self.runtime.commit(outcome.batch).expect("the batch follows the head");
-        assert_eq!(&self.runtime.state_entries(), oracle.state_entries());
+        assert_eq!(
+            &self.runtime.state_entries().expect("the state can be read"),
+            oracle.state_entries()
+        );
         // The backend's tree has seen the changes alone, the oracle hashes its whole state.
         assert_eq!(self.root(), oracle.state_root());
         outcome.receipts
@@ -256,7 +259,7 @@ impl World {
 
     /// The number in a cell of [`cells`]; `None` if it holds nothing.
     pub(crate) fn cell(&self, contract: Address, number: u8) -> Option<u128> {
-        let bytes = self.runtime.storage(contract, &[0, number])?;
+        let bytes = self.runtime.storage(contract, &[0, number]).expect("the state can be read")?;
         Some(u128::from_le_bytes(bytes.try_into().expect("a counter has sixteen bytes")))
     }
 }
