@@ -41,6 +41,7 @@
 mod build;
 mod change;
 mod chunk;
+mod layout;
 mod node;
 mod prove;
 mod segment;
