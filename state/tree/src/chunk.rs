@@ -19,11 +19,13 @@ impl Tree {
         let mut view = self.top.view();
         let mut siblings = Vec::with_capacity(prefix.bits().into());
         for depth in 0..prefix.bits() {
-            let Shape::Branch { hashes, sides: [left, right] } = view.shape() else { return None };
-            match prefix.first().bit(depth) {
-                false => (view, _) = (left, siblings.push(hashes[1])),
-                true => (view, _) = (right, siblings.push(hashes[0])),
-            }
+            let Shape::Branch([left, right]) = view.shape() else { return None };
+            let (here, beside) = match prefix.first().bit(depth) {
+                false => (left, right),
+                true => (right, left),
+            };
+            view = here.view;
+            siblings.push(beside.hash());
         }
         Some(Chunk { proof: ChunkProof { prefix, siblings }, len: view.count() })
     }
@@ -42,9 +44,9 @@ impl Tree {
 fn cut(view: View<'_>, prefix: Prefix, keys_max: usize, prefixes: &mut Vec<Prefix>) -> usize {
     let start = prefixes.len();
     let count = match (view.shape(), prefix.child(false), prefix.child(true)) {
-        (Shape::Branch { sides: [left, right], .. }, Some(left_prefix), Some(right_prefix)) => {
-            cut(left, left_prefix, keys_max, prefixes)
-                + cut(right, right_prefix, keys_max, prefixes)
+        (Shape::Branch([left, right]), Some(left_prefix), Some(right_prefix)) => {
+            cut(left.view, left_prefix, keys_max, prefixes)
+                + cut(right.view, right_prefix, keys_max, prefixes)
         }
         _ => {
             prefixes.push(prefix);

@@ -47,9 +47,11 @@ mod segment;
 mod tree;
 mod update;
 
+pub use build::Builder;
 pub use change::Change;
 pub use chunk::Chunk;
 pub use tollway_state_verify::{
-    ChunkProof, Entry, Hash, KeyDigest, LEAF_MAX, Pair, Path, Prefix, Proof, Root,
+    ChunkError, ChunkProof, DecodeError, Entry, Hash, KeyDigest, LEAF_MAX, Pair, Path, Prefix,
+    Proof, Root, VerifyError, verify_chunk, verify_chunk_pairs, verify_partition,
 };
 pub use tree::{Mismatch, Tree};

@@ -1,6 +1,6 @@
 //! Nodes in memory, and how to walk down them whatever they are made of.
 
-use tollway_state_verify::{Hash, LEAF_MAX, Pair};
+use tollway_state_verify::{Hash, LEAF_MAX, Pair, branch_hash, leaf_hash};
 
 /// Keys in a segment, at most, unless it lies at the deepest level.
 pub(crate) const SEGMENT_MAX: usize = 64;
@@ -39,7 +39,7 @@ pub(crate) struct Segment {
 /// A branch within a segment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inner {
-    pub(crate) hashes: [Hash; 2],
+    pub(crate) hash: Hash,
     /// How many of its pairs lie on the left.
     pub(crate) left_pairs: u16,
     /// How many branches lie on the left.
@@ -69,15 +69,40 @@ pub(crate) enum View<'a> {
 /// What a node is by the format.
 pub(crate) enum Shape<'a> {
     Leaf(&'a [Pair]),
-    Branch { hashes: &'a [Hash; 2], sides: [View<'a>; 2] },
+    Branch([Side<'a>; 2]),
+}
+
+/// A node below a branch, to look at.
+#[derive(Clone, Copy)]
+pub(crate) struct Side<'a> {
+    pub(crate) view: View<'a>,
+    /// Its hash, if it is kept.
+    kept: Option<&'a Hash>,
+}
+
+impl Side<'_> {
+    /// The hash of the node. Hashes of leaves within segments are not kept.
+    pub(crate) fn hash(&self) -> Hash {
+        match (self.kept, self.view) {
+            (Some(hash), _) => *hash,
+            (None, View::Flat { pairs, inner }) => flat_hash(pairs, inner),
+            (None, View::Branch(branch)) => branch_hash(&branch.hashes[0], &branch.hashes[1]),
+        }
+    }
+}
+
+/// The hash of a part of a segment.
+pub(crate) fn flat_hash(pairs: &[Pair], inner: &[Inner]) -> Hash {
+    inner.first().map_or_else(|| leaf_hash(pairs), |first| first.hash)
 }
 
 impl<'a> View<'a> {
     pub(crate) fn shape(self) -> Shape<'a> {
         match self {
-            View::Branch(Branch { hashes, sides: [left, right] }) => {
-                Shape::Branch { hashes, sides: [left.view(), right.view()] }
-            }
+            View::Branch(Branch { hashes: [left, right], sides }) => Shape::Branch([
+                Side { view: sides[0].view(), kept: Some(left) },
+                Side { view: sides[1].view(), kept: Some(right) },
+            ]),
             View::Flat { pairs, inner } => match inner.split_first() {
                 None => Shape::Leaf(pairs),
                 Some((first, rest)) => {
@@ -85,7 +110,7 @@ impl<'a> View<'a> {
                     let (left, right) = pairs.split_at(first.left_pairs.into());
                     let left = View::Flat { pairs: left, inner: left_inner };
                     let right = View::Flat { pairs: right, inner: right_inner };
-                    Shape::Branch { hashes: &first.hashes, sides: [left, right] }
+                    Shape::Branch([left, right].map(|view| Side { view, kept: None }))
                 }
             },
         }

@@ -31,16 +31,16 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     /// Adds what lies below the node at `depth`, where all of `paths` lie.
     fn add(&mut self, view: View<'a>, depth: u8, paths: &[Path]) {
-        let (hashes, sides) = match view.shape() {
+        let sides = match view.shape() {
             Shape::Leaf(pairs) => return self.leaves.push((depth, pairs)),
-            Shape::Branch { hashes, sides } => (hashes, sides),
+            Shape::Branch(sides) => sides,
         };
         let (left, right) = paths.split_at(paths.partition_point(|path| !path.bit(depth)));
-        for ((side, hash), paths) in sides.into_iter().zip(hashes).zip([left, right]) {
+        for (side, paths) in sides.into_iter().zip([left, right]) {
             if paths.is_empty() {
-                self.siblings.push(*hash);
+                self.siblings.push(side.hash());
             } else {
-                self.add(side, depth + 1, paths);
+                self.add(side.view, depth + 1, paths);
             }
         }
     }

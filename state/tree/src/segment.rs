@@ -1,27 +1,21 @@
 //! Changes to a segment: in place if only entries change, else it is laid out anew.
 
 use crate::change::Change;
-use crate::node::{Branch, Inner, Node, SEGMENT_MAX, Segment};
+use crate::node::{Branch, Inner, Node, SEGMENT_MAX, Segment, flat_hash};
 use crate::update::{Done, split};
 use std::collections::BTreeSet;
 use tollway_state_verify::{DEPTH_MAX, Entry, Hash, LEAF_MAX, Pair, Path, branch_hash, leaf_hash};
 
 /// Applies `changes`, of which there is at least one, to the segment at `depth`. Also gives the
 /// node that takes its place, if it has to be laid out anew.
-pub(crate) fn update(
-    segment: &mut Segment,
-    hash: Hash,
-    depth: u8,
-    changes: &[Change],
-) -> (Done, Option<Node>) {
+pub(crate) fn update(segment: &mut Segment, depth: u8, changes: &[Change]) -> (Done, Option<Node>) {
     if replace_entries(&mut segment.pairs, changes) {
         let hash = rehash(&segment.pairs, &mut segment.inner, depth, changes);
         return (Done { hash, growth: 0, mismatches: 0 }, None);
     }
     let (pairs, mismatches) = merge(&segment.pairs, changes);
     let growth = pairs.len() as isize - segment.pairs.len() as isize;
-    let old = Old { hash, inner: &segment.inner };
-    let (node, hash) = lay_out(&pairs, depth, changes, Some(old));
+    let (node, hash) = lay_out(&pairs, depth, changes, &segment.inner);
     (Done { hash, growth, mismatches }, Some(node))
 }
 
@@ -65,13 +59,18 @@ fn rehash(pairs: &[Pair], inner: &mut [Inner], depth: u8, changes: &[Change]) ->
     let (left_inner, right_inner) = rest.split_at_mut(first.left_inner.into());
     let (left, right) = pairs.split_at(first.left_pairs.into());
     let (left_changes, right_changes) = split(changes, depth);
-    if !left_changes.is_empty() {
-        first.hashes[0] = rehash(left, left_inner, depth + 1, left_changes);
-    }
-    if !right_changes.is_empty() {
-        first.hashes[1] = rehash(right, right_inner, depth + 1, right_changes);
-    }
-    branch_hash(&first.hashes[0], &first.hashes[1])
+    // A leaf that did not change is hashed again, as its hash is not kept: it lies beside the one
+    // that did, and keeping it would cost 5 bytes a key.
+    let left_hash = match left_changes {
+        [] => flat_hash(left, left_inner),
+        _ => rehash(left, left_inner, depth + 1, left_changes),
+    };
+    let right_hash = match right_changes {
+        [] => flat_hash(right, right_inner),
+        _ => rehash(right, right_inner, depth + 1, right_changes),
+    };
+    first.hash = branch_hash(&left_hash, &right_hash);
+    first.hash
 }
 
 /// The pairs without all old entries, with all new ones; and how many changes did not fit.
@@ -97,29 +96,22 @@ fn merge(pairs: &[Pair], changes: &[Change]) -> (Vec<Pair>, usize) {
     (merged, mismatches)
 }
 
-/// A part of a segment before the batch.
-#[derive(Clone, Copy)]
-pub(crate) struct Old<'a> {
-    hash: Hash,
-    inner: &'a [Inner],
-}
-
-impl<'a> Old<'a> {
-    fn sides(self) -> [Option<Old<'a>>; 2] {
-        let Some((first, rest)) = self.inner.split_first() else { return [None, None] };
-        let (left, right) = rest.split_at(first.left_inner.into());
-        let [left_hash, right_hash] = first.hashes;
-        [Some(Old { hash: left_hash, inner: left }), Some(Old { hash: right_hash, inner: right })]
+/// The branches left and right of the first.
+fn inner_sides(inner: &[Inner]) -> (&[Inner], &[Inner]) {
+    match inner.split_first() {
+        Some((first, rest)) => rest.split_at(first.left_inner.into()),
+        None => (&[], &[]),
     }
 }
 
 /// Lays out the sorted `pairs` of the subtree at `depth`: as a segment, or as branches over
-/// segments. Takes hashes from `old` where there are no changes.
+/// segments. Takes branches from `old` where
+/// there are no changes: those that were there before the batch, or none.
 pub(crate) fn lay_out(
     pairs: &[Pair],
     depth: u8,
     changes: &[Change],
-    old: Option<Old<'_>>,
+    old: &[Inner],
 ) -> (Node, Hash) {
     if pairs.len() <= SEGMENT_MAX || depth == DEPTH_MAX {
         let mut inner = Vec::new();
@@ -128,7 +120,7 @@ pub(crate) fn lay_out(
     }
     let (left, right) = pairs.split_at(pairs.partition_point(|pair| !pair.path.bit(depth)));
     let (left_changes, right_changes) = split(changes, depth);
-    let [old_left, old_right] = old.map_or([None, None], Old::sides);
+    let (old_left, old_right) = inner_sides(old);
     let run_left = || lay_out(left, depth + 1, left_changes, old_left);
     let run_right = || lay_out(right, depth + 1, right_changes, old_right);
     let ((left, left_hash), (right, right_hash)) = if pairs.len() < 1024 {
@@ -144,27 +136,24 @@ fn lay_out_segment(
     pairs: &[Pair],
     depth: u8,
     changes: &[Change],
-    old: Option<Old<'_>>,
+    old: &[Inner],
     inner: &mut Vec<Inner>,
 ) -> Hash {
-    if let Some(old) = old
-        && changes.is_empty()
-    {
-        inner.extend_from_slice(old.inner);
-        return old.hash;
+    if let (Some(first), []) = (old.first(), changes) {
+        inner.extend_from_slice(old);
+        return first.hash;
     }
     if pairs.len() <= LEAF_MAX || depth == DEPTH_MAX {
         return leaf_hash(pairs);
     }
     let (left, right) = pairs.split_at(pairs.partition_point(|pair| !pair.path.bit(depth)));
     let (left_changes, right_changes) = split(changes, depth);
-    let [old_left, old_right] = old.map_or([None, None], Old::sides);
+    let (old_left, old_right) = inner_sides(old);
     let at = inner.len();
-    let none = Hash([0; 32]);
-    inner.push(Inner { hashes: [none, none], left_pairs: left.len() as u16, left_inner: 0 });
+    inner.push(Inner { hash: Hash([0; 32]), left_pairs: left.len() as u16, left_inner: 0 });
     let left_hash = lay_out_segment(left, depth + 1, left_changes, old_left, inner);
     inner[at].left_inner = (inner.len() - at - 1) as u16;
     let right_hash = lay_out_segment(right, depth + 1, right_changes, old_right, inner);
-    inner[at].hashes = [left_hash, right_hash];
-    branch_hash(&left_hash, &right_hash)
+    inner[at].hash = branch_hash(&left_hash, &right_hash);
+    inner[at].hash
 }

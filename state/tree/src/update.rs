@@ -25,7 +25,7 @@ pub(crate) fn update(node: &mut Node, hash: Hash, depth: u8, changes: &[Change])
     }
     let branch = match node {
         Node::Segment(segment) => {
-            let (done, grown) = segment::update(segment, hash, depth, changes);
+            let (done, grown) = segment::update(segment, depth, changes);
             if let Some(grown) = grown {
                 *node = grown;
             }
@@ -61,7 +61,7 @@ pub(crate) fn split(changes: &[Change], depth: u8) -> (&[Change], &[Change]) {
 }
 
 /// One segment out of two that have become small.
-fn join(branch: &Branch, hash: Hash, depth: u8) -> Option<(Segment, Hash)> {
+pub(crate) fn join(branch: &Branch, hash: Hash, depth: u8) -> Option<(Segment, Hash)> {
     let [Node::Segment(left), Node::Segment(right)] = &branch.sides else { return None };
     let len = left.pairs.len() + right.pairs.len();
     if len > SEGMENT_JOIN {
@@ -72,11 +72,8 @@ fn join(branch: &Branch, hash: Hash, depth: u8) -> Option<(Segment, Hash)> {
         let hash = leaf_hash(&pairs);
         return Some((Segment { pairs, inner: Box::default() }, hash));
     }
-    let first = Inner {
-        hashes: branch.hashes,
-        left_pairs: left.pairs.len() as u16,
-        left_inner: left.inner.len() as u16,
-    };
+    let first =
+        Inner { hash, left_pairs: left.pairs.len() as u16, left_inner: left.inner.len() as u16 };
     let inner = [&[first][..], &left.inner, &right.inner].concat().into();
     Some((Segment { pairs, inner }, hash))
 }

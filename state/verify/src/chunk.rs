@@ -64,16 +64,25 @@ pub fn verify_chunk<K: AsRef<[u8]>, V: AsRef<[u8]>>(
     entries: impl IntoIterator<Item = (K, V)>,
     siblings: &[Hash],
 ) -> Result<(), ChunkError> {
+    let pair = |(key, value): (K, V)| Pair::of(key.as_ref(), value.as_ref());
+    verify_chunk_pairs(root, prefix, entries.into_iter().map(pair).collect(), siblings)
+}
+
+/// As [`verify_chunk`], for entries that are hashed already: by several threads, say.
+///
+/// # Errors
+/// [`ChunkError`], nothing of the chunk may then be used.
+pub fn verify_chunk_pairs(
+    root: &Root,
+    prefix: Prefix,
+    pairs: Vec<Pair>,
+    siblings: &[Hash],
+) -> Result<(), ChunkError> {
     if siblings.len() != usize::from(prefix.bits()) {
         return Err(ChunkError::Siblings { expected: prefix.bits(), found: siblings.len() });
     }
-    let mut pairs = Vec::new();
-    for (index, (key, value)) in entries.into_iter().enumerate() {
-        let pair = Pair::of(key.as_ref(), value.as_ref());
-        if !prefix.contains(&pair.path) {
-            return Err(ChunkError::Foreign { prefix, index });
-        }
-        pairs.push(pair);
+    if let Some(index) = pairs.iter().position(|pair| !prefix.contains(&pair.path)) {
+        return Err(ChunkError::Foreign { prefix, index });
     }
     let pairs = sorted(pairs).ok_or(ChunkError::Twice { prefix })?;
     let mut hash = subtree_hash(&pairs, prefix.bits());

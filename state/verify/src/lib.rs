@@ -46,7 +46,9 @@ mod hash;
 mod prefix;
 mod proof;
 
-pub use chunk::{ChunkError, ChunkProof, PartitionError, verify_chunk, verify_partition};
+pub use chunk::{
+    ChunkError, ChunkProof, PartitionError, verify_chunk, verify_chunk_pairs, verify_partition,
+};
 pub use hash::{
     DEPTH_MAX, Entry, Hash, KeyDigest, LEAF_MAX, Pair, Path, Root, branch_hash, leaf_hash,
     subtree_hash,

@@ -98,10 +98,27 @@ impl Proof {
         root: &Root,
         claims: &[(K, Option<V>)],
     ) -> Result<(), VerifyError> {
+        let digested = claims.iter().map(|(key, value)| {
+            let digest = KeyDigest::of(key.as_ref());
+            (digest.path(), value.as_ref().map(|value| digest.entry(value.as_ref())))
+        });
+        self.verify_entries(root, digested)
+    }
+
+    /// As [`Proof::verify`], for keys and values that are known by their hashes.
+    ///
+    /// # Errors
+    /// [`VerifyError`]; nothing is then known about any of the keys.
+    pub fn verify_entries(
+        &self,
+        root: &Root,
+        claims: impl IntoIterator<Item = (Path, Option<Entry>)>,
+    ) -> Result<(), VerifyError> {
+        let claim = |(index, (path, entry))| Claim { path, entry, index };
+        let mut claims: Vec<Claim> = claims.into_iter().enumerate().map(claim).collect();
         if claims.is_empty() {
             return Err(VerifyError::NoClaims);
         }
-        let mut claims: Vec<Claim> = claims.iter().enumerate().map(Claim::new).collect();
         claims.sort_unstable_by_key(|claim| (claim.path, claim.index));
         let mut walk = Walk { proof: self, leaves_used: 0, siblings_used: 0 };
         let hash = walk.node(0, &claims)?;
@@ -133,14 +150,6 @@ struct Claim {
 }
 
 impl Claim {
-    fn new<K: AsRef<[u8]>, V: AsRef<[u8]>>(
-        (index, (key, value)): (usize, &(K, Option<V>)),
-    ) -> Claim {
-        let digest = KeyDigest::of(key.as_ref());
-        let entry = value.as_ref().map(|value| digest.entry(value.as_ref()));
-        Claim { path: digest.path(), entry, index }
-    }
-
     fn check(&self, leaf: &[Pair]) -> Result<(), VerifyError> {
         let index = self.index;
         let start = leaf.partition_point(|pair| pair.path < self.path);
@@ -190,9 +199,6 @@ impl Walk<'_> {
     fn leaf(&mut self, depth: u8, claims: &[Claim]) -> Result<Hash, VerifyError> {
         let pairs = self.proof.leaf_pairs(self.leaves_used);
         self.leaves_used += 1;
-        for claim in claims {
-            claim.check(pairs)?;
-        }
         // Pairs of one leaf agree in its first bits; so if the first does, all lie here.
         let here = claims.first().and_then(|claim| Prefix::new(claim.path, depth));
         if let (Some(here), Some(first)) = (here, pairs.first())
@@ -200,11 +206,15 @@ impl Walk<'_> {
         {
             return Err(VerifyError::Shape);
         }
+        for claim in claims {
+            claim.check(pairs)?;
+        }
         Ok(leaf_hash(pairs))
     }
 }
 
-/// Why a proof does not show what is claimed.
+/// Why a proof does not show what is claimed. Whoever made the proof may have chosen which of these
+/// it leads to, so none of them says anything about the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VerifyError {
