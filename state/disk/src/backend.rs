@@ -547,15 +547,28 @@ impl History for DiskBackend {
         self.known(height, true)?;
         let reader = self.log.read()?;
         found.reset(keys.len());
-        let mut unchanged = Vec::new();
-        'keys: for (index, key) in keys.iter().enumerate() {
-            for position in self.log.after_height(height) {
+        let mut unchanged: Vec<usize> = (0..keys.len()).collect();
+        for position in self.log.after_height(height) {
+            // Where nearly every page is looked into, all are read at once.
+            let all = match unchanged.len() > reader.pages(position)? {
+                true => Some(reader.changes(position)?),
+                false => None,
+            };
+            let mut still_unchanged = Vec::with_capacity(unchanged.len());
+            for index in unchanged {
                 let set = |change: tollway_state::Change<'_>| found.set(index, change.old);
-                if reader.change(position, key, set)?.is_some() {
-                    continue 'keys;
+                let changed = match &all {
+                    Some(changes) => changes.get(keys[index]).map(set),
+                    None => reader.change(position, keys[index], set)?,
+                };
+                if changed.is_none() {
+                    still_unchanged.push(index);
                 }
             }
-            unchanged.push(index);
+            unchanged = still_unchanged;
+            if unchanged.is_empty() {
+                return Ok(());
+            }
         }
         let keys: Vec<&[u8]> = unchanged.iter().map(|index| keys[*index]).collect();
         let mut at_head = Found::new();
