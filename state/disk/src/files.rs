@@ -51,7 +51,7 @@ impl FileKind {
 }
 
 /// Where the databases of a store lie. Tests put disks that fail here.
-pub trait Files: fmt::Debug {
+pub trait Files: fmt::Debug + Sync {
     /// Opens a file, and makes an empty one where there is none.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ pub trait Files: fmt::Debug {
     /// The file's path, for messages.
     fn path(&self, kind: FileKind) -> PathBuf;
 
-    /// Where native code may be kept.
+    /// Where native code may be kept: a directory, which need not exist.
     fn artifact_dir(&self) -> Option<PathBuf> {
         None
     }
@@ -160,6 +160,8 @@ pub(crate) fn open(
     let storage = files.open(kind)?;
     let database = Database::builder()
         .set_cache_size(DATABASE_CACHE_BYTES)
+        // A plain open trusts the file, and may panic where that was altered.
+        .set_check_integrity_on_open(true)
         .create_with_backend(Storage(storage))
         .map_err(|error| from_open(error, &path))?;
     let id = store_id(&database, &path)?;
