@@ -1,5 +1,6 @@
 //! A host chain in one file: accounts with nonces, a fee for gas, blocks from a queue of signed
-//! transactions (signatures are left out), receipts, queries, and a check against the oracle.
+//! transactions (signatures are left out), receipts, queries, a check against the oracle, and a proof
+//! of a balance for somebody who has the state root alone.
 //!
 //! ```text
 //! cargo run --release -p tollway --example host_chain
@@ -7,7 +8,9 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use tollway::kept_state::{MemoryBackend, verify::Proof};
 use tollway::oracle::Oracle;
+use tollway::state::storage_key;
 use tollway::{Address, Block, Call, Config, Gas, Height, Instantiate, Outcome, Receipt, Runtime};
 
 /// What an account sends to this chain.
@@ -27,7 +30,10 @@ struct Chain {
 
 impl Chain {
     fn new() -> Result<Self, Box<dyn Error>> {
-        let runtime = Runtime::new(Config { threads: 2, ..Config::default() })?;
+        // On disk it is `tollway_state_disk::DiskBackend`, in the chain's own database whatever
+        // implements `Backend`.
+        let backend = Box::new(MemoryBackend::new());
+        let runtime = Runtime::open(Config { threads: 2, ..Config::default() }, backend)?;
         Ok(Self { runtime, nonces: BTreeMap::new(), fees: BTreeMap::new() })
     }
 
@@ -45,7 +51,9 @@ impl Chain {
                 block.calls.push(transaction.call);
             }
         }
-        let outcome = self.runtime.execute(&block)?;
+        let mut outcome = self.runtime.execute(&block)?;
+        outcome.batch.keep_block(borsh::to_vec(&block)?);
+        // The backend gets it on another thread; the next block need not wait for that.
         self.runtime.commit(outcome.batch)?;
         for (call, receipt) in block.calls.iter().zip(&outcome.receipts) {
             *self.fees.entry(call.caller).or_default() += receipt.gas_used.0;
@@ -116,5 +124,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(oracle.execute(&block), receipts);
     assert_eq!(oracle.state_root(), chain.runtime.state_root()?);
     println!("state {} as one after another", chain.runtime.state_root()?);
+
+    // A light client knows the root of a block, and learns a balance of it.
+    let kept = chain.runtime.flush()?.ok_or("there is a backend")?;
+    assert_eq!(kept.durable.height, block.height);
+    let storage = &chain.runtime.registry().contracts()[0].code.abi.storage;
+    let field = storage.iter().position(|field| field.name == "balances").ok_or("no balances")?;
+    let stored = [&[field as u8][..], &accounts[0].0].concat();
+    let key = storage_key(&token, &stored);
+    let value = chain.runtime.storage(token, &stored)?;
+    let backend = chain.runtime.backend()?.ok_or("there is a backend")?;
+    let proof = backend.proofs().ok_or("it makes proofs")?.prove(&[&key])?.to_bytes();
+    drop(backend);
+    Proof::from_bytes(&proof)?.verify(&kept.head.root, &[(key, value)])?;
+    println!("proven by {} bytes", proof.len());
+
+    // Back to the block before.
+    chain.runtime.rollback(Height(1))?;
+    assert_eq!(chain.runtime.storage(token, &stored)?, Some(1_000u128.to_le_bytes().to_vec()));
     Ok(())
 }

@@ -20,7 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use tollway_state::{Backend, BackendError, Found, Head, Snapshot, WriteBatch};
+use tollway_state::{Backend, BackendError, Found, Head, Height, Snapshot, WriteBatch};
 
 /// Batches that may wait for the backend, and that it gets at once: enough for one to be made while
 /// another is written, few enough to bound what a crash of the process loses.
@@ -52,6 +52,23 @@ impl PartialEq for KeepError {
 }
 
 impl Eq for KeepError {}
+
+/// The backend of a runtime, for reading. Nothing is committed while it is held.
+pub struct BackendRef<'a>(MutexGuard<'a, Box<dyn Backend>>);
+
+impl std::ops::Deref for BackendRef<'_> {
+    type Target = dyn Backend;
+
+    fn deref(&self) -> &Self::Target {
+        &**self.0
+    }
+}
+
+impl std::fmt::Debug for BackendRef<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("BackendRef").field(&self.0.head()).finish()
+    }
+}
 
 /// How far the backend is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,13 +173,42 @@ impl Keeper {
         progress.failure.clone().map_or(Ok(progress.kept), Err)
     }
 
-    /// The backend, once it has all that was queued. Nothing is committed while it is held.
+    /// The backend, once it has all that was queued.
     ///
     /// # Errors
     /// [`KeepError`] if it failed.
-    pub(crate) fn backend(&self) -> Result<MutexGuard<'_, Box<dyn Backend>>, KeepError> {
+    pub(crate) fn backend(&self) -> Result<BackendRef<'_>, KeepError> {
+        self.lock().map(BackendRef)
+    }
+
+    fn lock(&self) -> Result<MutexGuard<'_, Box<dyn Backend>>, KeepError> {
         self.wait()?;
         Ok(self.shared.backend.lock())
+    }
+
+    /// Goes back to the state after `height`, and has reads see it.
+    ///
+    /// # Errors
+    /// [`BackendError`] if there is no way back; [`BackendError::Failed`] if the backend failed
+    /// before.
+    pub(crate) fn rollback(&self, height: Height) -> Result<Head, BackendError> {
+        let failed = |error: KeepError| BackendError::Failed { why: error.reason().to_string() };
+        let mut backend = self.lock().map_err(failed)?;
+        let history = backend.history_mut().ok_or(BackendError::Unsupported { what: "history" })?;
+        let head = history.rollback(height)?;
+        self.shared.renew(&**backend)?;
+        self.shared.note(&**backend, Ok(()), 0).map_err(failed)?;
+        Ok(head)
+    }
+
+    /// Has the backend forget the past before `below`.
+    ///
+    /// # Errors
+    /// [`KeepError`] if it failed, now or earlier.
+    pub(crate) fn prune(&self, below: Height) -> Result<(), KeepError> {
+        let mut backend = self.lock()?;
+        let pruned = backend.prune(below);
+        self.shared.note(&**backend, pruned, 0).map(|_| ())
     }
 
     /// Makes all that was queued durable.
@@ -170,7 +216,7 @@ impl Keeper {
     /// # Errors
     /// [`KeepError`] if the backend failed, now or earlier.
     pub(crate) fn flush(&self) -> Result<Kept, KeepError> {
-        let mut backend = self.backend()?;
+        let mut backend = self.lock()?;
         let flushed = backend.flush();
         self.shared.note(&**backend, flushed.map(|_| ()), 0)
     }
@@ -178,13 +224,6 @@ impl Keeper {
     /// The state that the backend had at the last commit that it finished, for reading.
     pub(crate) fn below(&self) -> Arc<dyn Below> {
         Arc::clone(&self.shared) as Arc<dyn Below>
-    }
-
-    /// Tells of a change that was made to the backend itself.
-    pub(crate) fn note(&self, backend: &dyn Backend) {
-        let result = self.shared.renew(backend);
-        // Who made the change learns of a failure when it is used next.
-        let _ = self.shared.note(backend, result, 0);
     }
 }
 

@@ -68,7 +68,7 @@ pub use engine::artifact::{ArtifactStats, DirectoryError};
 pub use engine::code::{Code, CodeHash};
 pub use engine::config::Compiler;
 pub use engine::validate::UploadError;
-pub use keeper::{KeepError, Kept};
+pub use keeper::{BackendRef, KeepError, Kept};
 pub use limits::Limits;
 pub use receipt::{Event, Failure, Outcome, Receipt};
 pub use registry::{Contract, ContractIndex, Registry};

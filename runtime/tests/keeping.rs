@@ -159,7 +159,7 @@ fn blocks_of_the_past_run_again() {
     }
     let backend = world.runtime.backend().unwrap().expect("there is one");
     for height in 0..=8u64 {
-        let mut past = Runtime::at(config(), &**backend, Height(height)).unwrap();
+        let mut past = Runtime::at(config(), &*backend, Height(height)).unwrap();
         let (_, root, entries) = &seen[height as usize];
         assert_eq!(past.head(), Height(height));
         assert_eq!(past.state_root().unwrap(), *root);
@@ -173,8 +173,19 @@ fn blocks_of_the_past_run_again() {
             assert_eq!(outcome.receipts, seen[height as usize + 1].0);
         }
     }
-    let unknown = Runtime::at(config(), &**backend, Height(9));
-    assert!(matches!(unknown, Err(OpenError::Backend(BackendError::UnknownHeight { .. }))));
+    let unknown = |height| {
+        let past = Runtime::at(config(), &*backend, Height(height));
+        matches!(past, Err(OpenError::Backend(BackendError::UnknownHeight { .. })))
+    };
+    assert!(unknown(9) && !unknown(2));
+    drop(backend);
+    world.runtime.prune(Height(3)).unwrap();
+    let backend = world.runtime.backend().unwrap().expect("there is one");
+    let unknown = |height| {
+        let past = Runtime::at(config(), &*backend, Height(height));
+        matches!(past, Err(OpenError::Backend(BackendError::UnknownHeight { .. })))
+    };
+    assert!(unknown(2) && !unknown(3));
 }
 
 /// A call that touches some of 256 cells, most of which no other block near touches.

@@ -12,12 +12,11 @@ use super::{KeepError, Kept, Runtime, RuntimeError};
 use crate::block::Height;
 use crate::engine::code::CodeHash;
 use crate::engine::validate::UploadError;
-use crate::keeper::Keeper;
+use crate::keeper::{BackendRef, Keeper};
 use crate::registry::{Contract, Registry};
 use crate::state::{self, CODE, CONTRACT, STORAGE};
 use crate::store::cache::StateKeys;
 use crate::store::{FOUND_AT_ONCE, MemoryStore, Place, StoreError, WriteBatch};
-use parking_lot::MutexGuard;
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
@@ -298,13 +297,12 @@ impl Runtime {
         self.keeper.as_ref().map(Keeper::flush).transpose()
     }
 
-    /// The backend, for what it can do beyond keeping: proofs, history, snapshots. Waits until it
-    /// has all that was committed, and holds back what is committed next while it is held. `None`
-    /// without one.
+    /// The backend, for reading: proofs, history, snapshots. Waits until it has all that was
+    /// committed, and holds back what is committed next while it is held. `None` without one.
     ///
     /// # Errors
     /// [`KeepError`] if it failed.
-    pub fn backend(&self) -> Result<Option<MutexGuard<'_, Box<dyn Backend>>>, KeepError> {
+    pub fn backend(&self) -> Result<Option<BackendRef<'_>>, KeepError> {
         self.keeper.as_ref().map(Keeper::backend).transpose()
     }
 
@@ -354,17 +352,24 @@ impl Runtime {
         let unsupported = BackendError::Unsupported { what: "history" };
         let Some(keeper) = self.keeper.take() else { return Err(unsupported.into()) };
         let result = (|| {
+            let head = keeper.rollback(height)?;
             let failed =
                 |error: KeepError| BackendError::Failed { why: error.reason().to_string() };
-            let mut backend = keeper.backend().map_err(failed)?;
-            let head = backend.history_mut().ok_or(unsupported)?.rollback(height)?;
-            keeper.note(&**backend);
-            self.load(&**backend, height)?;
+            self.load(&*keeper.backend().map_err(failed)?, height)?;
             Ok(head)
         })();
         self.keeper = Some(keeper);
         self.read_below();
         result
+    }
+
+    /// Has the backend forget the past before `below`: heights that are in memory can still be
+    /// read.
+    ///
+    /// # Errors
+    /// [`KeepError`] if the backend failed.
+    pub fn prune(&self, below: Height) -> Result<(), KeepError> {
+        self.keeper.as_ref().map_or(Ok(()), |keeper| keeper.prune(below))
     }
 
     /// The changes of a batch as the backend gets them; `None` without one.
