@@ -11,14 +11,15 @@ use std::process::{Command, Output};
 
 const TARGET: &str = "wasm32v1-none";
 const PROFILE: &str = "contract";
-const CONTRACTS: [&str; 5] = ["token", "pair", "dex", "vote", "synthetic"];
+const CONTRACTS: [&str; 6] = ["token", "pair", "dex", "vote", "light", "synthetic"];
 
 /// What decides the output besides the contracts themselves.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     "contracts/interfaces",
     "sdk/src",
     "sdk/macros",
     "host-api",
+    "state/verify",
     "Cargo.toml",
     "rust-toolchain.toml",
 ];
