@@ -1,0 +1,355 @@
+//! The chain: accounts, contracts, time, and blocks that two executors agree on.
+
+use crate::figures::Figures;
+use crate::ran::{Names, Ran};
+use borsh::{BorshDeserialize, BorshSerialize};
+use std::sync::Arc;
+use tollway::kept_state::MemoryBackend;
+use tollway::oracle::Oracle;
+use tollway::{
+    Address, BlockTrace, Call, CodeHash, Config, Gas, Height, Instantiate, Outcome, Runtime,
+};
+
+/// What each call may use, unless a test says otherwise: enough for whatever does not run away.
+const GAS_LIMIT: Gas = Gas(10_000_000);
+
+/// Milliseconds from one block to the next.
+const BLOCK_TIME_MS: u64 = 1_000;
+
+/// The time of the first block, in milliseconds: 2026-01-01, so that nothing looks like a small number.
+const START_MS: u64 = 1_767_225_600_000;
+
+/// An instantiated contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contract {
+    /// Where it is.
+    pub address: Address,
+}
+
+impl Contract {
+    /// A call of one of its methods. One argument stands for itself, several are a tuple, none is `()`.
+    ///
+    /// # Panics
+    /// If the arguments can't be encoded.
+    pub fn call(self, caller: Address, method: &str, args: impl BorshSerialize) -> Call {
+        Call {
+            caller,
+            contract: self.address,
+            method: method.to_owned(),
+            args: borsh::to_vec(&args).expect("arguments encode"),
+            gas_limit: GAS_LIMIT,
+        }
+    }
+}
+
+/// A block that ran.
+#[derive(Debug)]
+pub struct Block {
+    /// What came of each call.
+    pub calls: Vec<Ran>,
+    /// What waited for what.
+    pub trace: BlockTrace,
+}
+
+impl Block {
+    /// Requires that all calls succeeded.
+    ///
+    /// # Panics
+    /// If one did not.
+    pub fn succeeded(&self) -> &Self {
+        self.calls.iter().for_each(|call| {
+            call.succeeded();
+        });
+        self
+    }
+
+    /// Calls on the longest chain of calls that wait for each other.
+    pub fn critical_path(&self) -> u32 {
+        self.trace.plan.critical_path_calls
+    }
+
+    /// Requires that at most so many calls wait for each other in a chain: 1 if nobody waits.
+    ///
+    /// # Panics
+    /// If there are more; the message names the keys that they waited for.
+    pub fn assert_critical_path(&self, most: u32) -> &Self {
+        let found = self.critical_path();
+        assert!(
+            found <= most,
+            "{found} calls wait for each other in a chain, at most {most} may:\n{}",
+            self.waits()
+        );
+        self
+    }
+
+    /// Requires that no call touched a key that it does not declare.
+    ///
+    /// # Panics
+    /// If one did, with its name.
+    pub fn assert_no_misses(&self) -> &Self {
+        for call in &self.calls {
+            let misses = call.receipt.misses;
+            assert!(misses == 0, "{call} touched {misses} keys that it does not declare");
+        }
+        self
+    }
+
+    /// Who waits for whom, and for which key, a line each.
+    fn waits(&self) -> String {
+        let waiting = self
+            .trace
+            .calls
+            .iter()
+            .zip(&self.calls)
+            .filter(|(trace, _)| !trace.waits_for.is_empty());
+        let lines = waiting.take(20).map(|(trace, call)| {
+            let others: Vec<_> = trace.waits_for.iter().map(u32::to_string).collect();
+            format!(
+                "  call {}, {call}, waits for {} because of {}",
+                trace.call,
+                others.join(", "),
+                trace.waits_on
+            )
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// A chain in a test.
+#[derive(Debug)]
+pub struct TestChain {
+    runtime: Runtime,
+    names: Names,
+    time_ms: u64,
+    instantiated: u64,
+    figures: Figures,
+}
+
+impl Default for TestChain {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TestChain {
+    /// A chain without contracts, on four threads.
+    ///
+    /// # Panics
+    /// If the runtime can't be set up.
+    pub fn new() -> Self {
+        Self::with(Config { threads: 4, ..Config::default() })
+    }
+
+    /// The same, with limits, threads or compiler of the test's choice. The trace is always on.
+    ///
+    /// # Panics
+    /// If the runtime can't be set up.
+    pub fn with(config: Config) -> Self {
+        let config = Config { trace: true, ..config };
+        let runtime = Runtime::open(config, Box::new(MemoryBackend::new()));
+        Self {
+            runtime: runtime.unwrap_or_else(|error| panic!("the chain can't start: {error}")),
+            names: Names::default(),
+            time_ms: START_MS,
+            instantiated: 0,
+            figures: Figures::default(),
+        }
+    }
+
+    /// An account of this name; the same name is the same account. It is shown by its name.
+    pub fn account(&mut self, name: &str) -> Address {
+        let mut hasher = blake3::Hasher::new_derive_key("tollway 2026 test account v1");
+        let address = Address(*hasher.update(name.as_bytes()).finalize().as_bytes());
+        self.names.add_account(address, name);
+        address
+    }
+
+    /// Several accounts.
+    pub fn accounts<const N: usize>(&mut self, names: [&str; N]) -> [Address; N] {
+        names.map(|name| self.account(name))
+    }
+
+    /// Uploads a module.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub fn upload(&mut self, wasm: &[u8]) -> CodeHash {
+        self.runtime.upload(wasm).unwrap_or_else(|error| panic!("the module is refused: {error}"))
+    }
+
+    /// Uploads a module and makes a contract of it, whose `init` takes nothing. The immutables are
+    /// those of the contract, several of them a tuple.
+    ///
+    /// # Panics
+    /// If either is refused.
+    pub fn deploy(&mut self, wasm: &[u8], immutables: &impl BorshSerialize) -> Contract {
+        let creator = self.account("deployer");
+        self.deploy_by(creator, wasm, immutables, ())
+    }
+
+    /// The same, by an account, with arguments for `init`.
+    ///
+    /// # Panics
+    /// If either is refused.
+    pub fn deploy_by(
+        &mut self,
+        creator: Address,
+        wasm: &[u8],
+        immutables: &impl BorshSerialize,
+        init: impl BorshSerialize,
+    ) -> Contract {
+        let code = self.upload(wasm);
+        self.instantiated += 1;
+        let request = Instantiate {
+            code,
+            creator,
+            salt: self.instantiated,
+            immutables: borsh::to_vec(immutables).expect("immutables encode"),
+            args: borsh::to_vec(&init).expect("arguments encode"),
+            gas_limit: GAS_LIMIT,
+        };
+        let address = self.runtime.instantiate(request);
+        let address = address.unwrap_or_else(|error| panic!("no contract can be made: {error}"));
+        let code = self.runtime.code(&code).expect("it was uploaded");
+        self.names.add_contract(address, Arc::new(code.abi.clone()));
+        Contract { address }
+    }
+
+    /// Lets time pass before the next block, beside the second that it takes.
+    pub fn pass_ms(&mut self, time_ms: u64) {
+        self.time_ms += time_ms;
+    }
+
+    /// The time of the last block, in milliseconds since 1970.
+    pub fn time_ms(&self) -> u64 {
+        self.time_ms
+    }
+
+    /// The height of the last block.
+    pub fn height(&self) -> Height {
+        self.runtime.head()
+    }
+
+    /// Runs a block of one call.
+    ///
+    /// # Panics
+    /// As [`Self::block`].
+    pub fn run(&mut self, call: Call) -> Ran {
+        self.block([call]).calls.remove(0)
+    }
+
+    /// Runs a block.
+    ///
+    /// # Panics
+    /// If runtime and oracle do not agree on receipts or state, or the block is not valid.
+    pub fn block(&mut self, calls: impl IntoIterator<Item = Call>) -> Block {
+        let calls: Vec<Call> = calls.into_iter().collect();
+        self.time_ms += BLOCK_TIME_MS;
+        let height = Height(self.height().0 + 1);
+        let block = tollway::Block { height, time_ms: self.time_ms, calls };
+        let mut oracle = Oracle::new(&self.runtime);
+        let expected = oracle.execute(&block);
+        let outcome = self.runtime.execute(&block);
+        let outcome = outcome.unwrap_or_else(|error| panic!("the block can't run: {error}"));
+        self.runtime.commit(outcome.batch).expect("the batch follows the head");
+        let calls: Vec<Ran> = (block.calls.iter().zip(outcome.receipts))
+            .map(|(call, receipt)| Ran::new(call.clone(), receipt, self.names.clone()))
+            .collect();
+        for (call, expected) in calls.iter().zip(expected) {
+            assert_eq!(call.receipt, expected, "{call}: the oracle comes to another receipt");
+        }
+        let root = self.runtime.state_root().expect("memory does not fail");
+        assert_eq!(root, oracle.state_root(), "the oracle comes to another state");
+        for call in &calls {
+            self.figures.add(call, self.declared_keys(&call.call));
+        }
+        Block { calls, trace: outcome.trace.expect("the trace is on") }
+    }
+
+    /// How many keys a call declares.
+    fn declared_keys(&self, call: &Call) -> u64 {
+        self.plan(vec![call.clone()]).plan.accesses
+    }
+
+    fn plan(&self, calls: Vec<Call>) -> BlockTrace {
+        let height = Height(self.height().0 + 1);
+        let block = tollway::Block { height, time_ms: self.time_ms, calls };
+        self.runtime
+            .plan(&block)
+            .unwrap_or_else(|error| panic!("the block can't be planned: {error}"))
+    }
+
+    /// The key for which the second of two calls would wait for the first, or the first for the
+    /// second if the block had them the other way around. `None` if they run side by side.
+    ///
+    /// # Panics
+    /// If one of them declares nothing: it would run after all others.
+    pub fn conflict(&self, a: &Call, b: &Call) -> Option<String> {
+        [[a, b], [b, a]].into_iter().find_map(|pair| {
+            let plan = self.plan(pair.map(Call::clone).into());
+            assert!(
+                plan.plan.undeclared == 0,
+                "{} or {} does not declare what it touches",
+                self.names.describe(a),
+                self.names.describe(b)
+            );
+            let waits = plan.calls.into_iter().nth(1)?;
+            (!waits.waits_for.is_empty()).then_some(waits.waits_on)
+        })
+    }
+
+    /// Requires that two calls never wait for each other.
+    ///
+    /// # Panics
+    /// If they do, with the key.
+    pub fn assert_independent(&self, a: &Call, b: &Call) {
+        if let Some(key) = self.conflict(a, b) {
+            let [a, b] = [a, b].map(|call| self.names.describe(call));
+            panic!("{a} and {b} wait for each other because of {key}");
+        }
+    }
+
+    /// Requires that two calls wait for each other: that the test knows what a conflict would be.
+    ///
+    /// # Panics
+    /// If they do not.
+    pub fn assert_conflicting(&self, a: &Call, b: &Call) {
+        let [first, second] = [a, b].map(|call| self.names.describe(call));
+        assert!(self.conflict(a, b).is_some(), "{first} and {second} do not wait for each other");
+    }
+
+    /// What a view returns at the head.
+    ///
+    /// # Panics
+    /// If it fails, or returns something of another type.
+    pub fn query<T: BorshDeserialize>(
+        &self,
+        contract: Contract,
+        method: &str,
+        args: impl BorshSerialize,
+    ) -> T {
+        let call = contract.call(Address::ZERO, method, args);
+        let name = self.names.describe(&call);
+        let receipt = self.runtime.query(contract.address, method, &call.args);
+        let receipt = receipt.unwrap_or_else(|error| panic!("{name}: {error}"));
+        match &receipt.outcome {
+            Outcome::Returned(bytes) => borsh::from_slice(bytes)
+                .unwrap_or_else(|error| panic!("{name} returns something else: {error}")),
+            _ => panic!("{}", Ran::new(call, receipt, self.names.clone()).ending()),
+        }
+    }
+
+    /// What the calls so far cost, by contract and method.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// The runtime, for what this type does not do.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+}

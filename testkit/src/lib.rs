@@ -1,0 +1,47 @@
+//! A chain for tests of contracts: the real Wasm, on the real scheduler, in the test's own process.
+//!
+//! ```
+//! use tollway_testkit::TestChain;
+//! # let token_wasm = tollway_contracts_wasm::TOKEN;
+//! let mut chain = TestChain::new();
+//! let [alice, bob, carol] = chain.accounts(["alice", "bob", "carol"]);
+//! let token = chain.deploy(token_wasm, &alice);
+//!
+//! chain.run(token.call(alice, "mint", (bob, 100u128))).succeeded();
+//! let paid = chain.run(token.call(bob, "transfer", (carol, 30u128)));
+//! assert_eq!(paid.event("Transfer")["amount"].to_string(), "30");
+//! chain.run(token.call(bob, "transfer", (carol, 71u128))).reverted_with("InsufficientBalance");
+//! assert_eq!(chain.query::<u128>(token, "balance_of", carol), 30);
+//!
+//! // Nobody who is paid waits for whoever else is.
+//! let pay = |from| token.call(from, "transfer", (carol, 1u128));
+//! chain.assert_independent(&pay(alice), &pay(bob));
+//! ```
+//!
+//! Every block is run by the oracle too, one call after another, and whatever differs fails the
+//! test. What goes wrong is told by contract, method and arguments.
+//!
+//! | To | use |
+//! | --- | --- |
+//! | run one call, or a block | [`TestChain::run`], [`TestChain::block`] |
+//! | say what shall come of a call | [`Ran`] |
+//! | say who may wait for whom | [`TestChain::assert_independent`], [`Block::assert_critical_path`] |
+//! | see gas, keys and misses of each method, and keep them in bounds | [`TestChain::figures`], [`budget`] |
+//! | run random calls | [`random`] |
+//!
+//! # Panics
+//! Everything here panics where a test would fail: that is how it fails.
+
+#![forbid(unsafe_code)]
+
+mod chain;
+mod ran;
+
+pub mod budget;
+pub mod figures;
+pub mod random;
+
+pub use chain::{Block, Contract, TestChain};
+pub use figures::Figures;
+pub use ran::Ran;
+pub use tollway;
