@@ -6,6 +6,7 @@ mod inspect;
 mod plan;
 mod replay;
 mod samples;
+mod state;
 mod trace;
 
 use crate::args::Command;
@@ -23,6 +24,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Bench(command) => bench::run(&command)?,
         Command::Demo(args) => demo::run(&args)?,
         Command::Replay(command) => return replay::run(&command),
+        Command::State(command) => return state::run(&command),
     }
     Ok(ExitCode::SUCCESS)
 }
