@@ -293,9 +293,9 @@ impl DiskBackend {
         self.unsynced_blocks = 0;
         let pages = std::mem::replace(&mut self.active, Pages::overlay());
         let (database, view, place) = (Arc::clone(&self.pages), Arc::clone(&self.flat), self.place);
-        let overlay = pages.clone();
+        let (overlay, keys) = (pages.clone(), self.tree.len());
         let thread = (std::thread::Builder::new().name("tollway-merge".into()))
-            .spawn(move || flat::merge(&database, &view, &overlay, place))
+            .spawn(move || flat::merge(&database, &view, &overlay, place, keys))
             .map_err(|error| BackendError::from_io("starting a thread", error))?;
         self.frozen = Some(Frozen { pages, thread });
         Ok(())
@@ -367,10 +367,18 @@ fn apply_beside<T>(
     })
 }
 
+/// Makes a new store, or the rest of one whose making was broken off.
 fn make(log: &Database, pages: &Database, id: Option<StoreId>) -> Result<(), BackendError> {
     let start = Place { position: Position::default(), root: Tree::new().root() };
     let id = match id {
-        Some(id) => id,
+        Some(id) => {
+            let place = flat::place(pages)?;
+            if place != start {
+                let what = format!("the log is gone, the state is at {}", place.position);
+                return Err(BackendError::Damaged { what });
+            }
+            id
+        }
         None => {
             let mut id = StoreId::default();
             getrandom::fill(&mut id)

@@ -160,6 +160,8 @@ pub(crate) fn open(
     let storage = files.open(kind)?;
     let database = Database::builder()
         .set_cache_size(DATABASE_CACHE_BYTES)
+        // A plain open trusts the file, and may panic where that was altered.
+        .set_check_integrity_on_open(true)
         .create_with_backend(Storage(storage))
         .map_err(|error| from_open(error, &path))?;
     let id = store_id(&database, &path)?;

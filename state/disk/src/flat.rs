@@ -24,8 +24,8 @@ use crate::{
 use parking_lot::Mutex;
 use rayon::prelude::*;
 use redb::{
-    Database, ReadOnlyTable, ReadableDatabase, ReadableTable, Table, TableDefinition,
-    WriteTransaction,
+    Database, ReadOnlyTable, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table,
+    TableDefinition, WriteTransaction,
 };
 use std::{
     ops::Bound,
@@ -49,6 +49,12 @@ const WRITING: &str = "writing the state";
 
 /// Keys looked up by one thread in a row.
 const RUN: usize = 1024;
+
+/// Rows hashed by one thread in a row.
+const ROWS_PART: usize = 256;
+
+/// Parts of so many rows that were read but not hashed yet.
+const WAITING_MAX: usize = 16;
 
 /// A place in the chain: the last batch that is part of it, and the root after it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -267,8 +273,14 @@ pub(crate) fn create(database: &Database, id: &StoreId, start: Place) -> Result<
     let write = database.begin_write().during(WRITING)?;
     sign(&write, id)?;
     write.open_table(PAGES).during(WRITING)?;
-    write_place(&write, start)?;
+    write_place(&write, start, 0)?;
     write.commit().during(WRITING)
+}
+
+/// Where the state is.
+pub(crate) fn place(database: &Database) -> Result<Place, BackendError> {
+    let read = database.begin_read().during(READING)?;
+    Ok(read_place(&read.open_table(PLACE).during(READING)?)?.0)
 }
 
 /// Reads the whole state: the view of it, and what the tree is made of.
@@ -278,45 +290,58 @@ pub(crate) fn scan(
 ) -> Result<(FlatView, Vec<Pair>), BackendError> {
     let read = database.begin_read().during(READING)?;
     let table = read.open_table(PAGES).during(READING)?;
-    let place = read_place(&read.open_table(PLACE).during(READING)?)?;
+    let (place, keys) = read_place(&read.open_table(PLACE).during(READING)?)?;
     let mut slots = Vec::new();
     let mut bytes = 0;
-    let parts = Mutex::new(Vec::new());
-    let failed = Mutex::new(None);
+    let rows_count = usize::try_from(table.len().during(READING)?).unwrap_or(0);
+    let keys =
+        usize::try_from(keys).unwrap_or(0).min(rows_count.saturating_mul(PAGE_BYTES_MAX / 8));
+    let hashed = Mutex::new(Ok(Vec::with_capacity(keys)));
+    let waiting = AtomicUsize::new(0);
     // This thread reads, the pool checks and hashes.
     rayon::in_place_scope(|scope| {
-        let mut rows: Vec<(Arc<Slot>, Vec<u8>)> = Vec::new();
+        let (hashed, waiting) = (&hashed, &waiting);
         let hand_over = |rows: Vec<(Arc<Slot>, Vec<u8>)>| {
-            let part = parts.lock().len();
-            parts.lock().push(Vec::new());
-            let (parts, failed) = (&parts, &failed);
-            scope.spawn(move |_| match hash_rows(&rows) {
-                Ok(pairs) => parts.lock()[part] = pairs,
-                Err(error) => *failed.lock() = Some(error),
+            // Reading does not run far ahead of hashing: it helps.
+            if waiting.load(Ordering::Relaxed) >= WAITING_MAX {
+                return hash_rows(&rows, hashed);
+            }
+            waiting.fetch_add(1, Ordering::Relaxed);
+            scope.spawn(move |_| {
+                hash_rows(&rows, hashed);
+                waiting.fetch_sub(1, Ordering::Relaxed);
             });
         };
+        let mut rows: Vec<(Arc<Slot>, Vec<u8>)> = Vec::new();
         for row in table.iter().during(READING)? {
             let (first, row) = row.during(READING)?;
             let slot = Slot::new(first.value(), None, cache);
             bytes += row.value().len() - CHECKSUM_BYTES.min(row.value().len());
             rows.push((Arc::clone(&slot), row.value().to_vec()));
             slots.push(slot);
-            if rows.len() == 256 {
+            if rows.len() == ROWS_PART {
                 hand_over(std::mem::take(&mut rows));
             }
         }
         hand_over(rows);
         Ok::<(), BackendError>(())
     })?;
-    if let Some(error) = failed.into_inner() {
-        return Err(error);
-    }
-    let pairs = parts.into_inner().into_iter().flatten().collect();
+    let pairs = hashed.into_inner()?;
     Ok((FlatView { table, slots, cache: Arc::clone(cache), place, bytes }, pairs))
 }
 
-/// The pairs of all entries in some rows, which stay in memory while there is room.
-fn hash_rows(rows: &[(Arc<Slot>, Vec<u8>)]) -> Result<Vec<Pair>, BackendError> {
+/// Adds the pairs of all entries in some rows, which stay in memory while there is room.
+fn hash_rows(rows: &[(Arc<Slot>, Vec<u8>)], hashed: &Mutex<Result<Vec<Pair>, BackendError>>) {
+    let pairs = pairs_of(rows);
+    let mut hashed = hashed.lock();
+    match (&mut *hashed, pairs) {
+        (Ok(all), Ok(pairs)) => all.extend_from_slice(&pairs),
+        (Ok(_), Err(error)) => *hashed = Err(error),
+        (Err(_), _) => {}
+    }
+}
+
+fn pairs_of(rows: &[(Arc<Slot>, Vec<u8>)]) -> Result<Vec<Pair>, BackendError> {
     let mut pairs = Vec::new();
     let mut last_key: Option<Vec<u8>> = None;
     for (slot, row) in rows {
@@ -335,20 +360,21 @@ fn hash_rows(rows: &[(Arc<Slot>, Vec<u8>)]) -> Result<Vec<Pair>, BackendError> {
     Ok(pairs)
 }
 
-/// Brings the state to `place`, which is that of `view` with the changes of `overlay`. Durable on
-/// return.
+/// Brings the state to `place`, which is that of `view` with the changes of `overlay` and has
+/// `keys` keys. Durable on return.
 pub(crate) fn merge(
     database: &Database,
     view: &FlatView,
     overlay: &Pages,
     place: Place,
+    keys: usize,
 ) -> Result<FlatView, BackendError> {
     let mut write = database.begin_write().during(WRITING)?;
     // The allocator's state is saved, so that opening after a crash does not read everything.
     write.set_quick_repair(true);
     let table = write.open_table(PAGES).during(WRITING)?;
     let (slots, bytes) = merge_pages(table, view, overlay)?;
-    write_place(&write, place)?;
+    write_place(&write, place, keys)?;
     write.commit().during(WRITING)?;
     let read = database.begin_read().during(READING)?;
     let table = read.open_table(PAGES).during(READING)?;
@@ -464,26 +490,32 @@ impl Merger<'_> {
     }
 }
 
-fn write_place(write: &WriteTransaction, place: Place) -> Result<(), BackendError> {
+fn write_place(write: &WriteTransaction, place: Place, keys: usize) -> Result<(), BackendError> {
     let mut table = write.open_table(PLACE).during(WRITING)?;
-    let mut bytes = Vec::with_capacity(44);
+    let mut bytes = Vec::with_capacity(52);
     bytes.extend_from_slice(&place.position.height.0.to_be_bytes());
     bytes.extend_from_slice(&place.position.part.to_be_bytes());
+    bytes.extend_from_slice(&(keys as u64).to_be_bytes());
     bytes.extend_from_slice(&place.root.0);
     table.insert("state", &bytes[..]).during(WRITING)?;
     Ok(())
 }
 
-fn read_place(table: &ReadOnlyTable<&'static str, &'static [u8]>) -> Result<Place, BackendError> {
+/// The place, and about how many keys there are.
+fn read_place(
+    table: &ReadOnlyTable<&'static str, &'static [u8]>,
+) -> Result<(Place, u64), BackendError> {
     let row = table.get("state").during(READING)?;
     row.and_then(|row| place_of(row.value()))
         .ok_or_else(|| BackendError::damaged("the state does not say which it is"))
 }
 
-fn place_of(bytes: &[u8]) -> Option<Place> {
+fn place_of(bytes: &[u8]) -> Option<(Place, u64)> {
     let (height, rest) = bytes.split_first_chunk::<8>()?;
-    let (part, root) = rest.split_first_chunk::<4>()?;
+    let (part, rest) = rest.split_first_chunk::<4>()?;
+    let (keys, root) = rest.split_first_chunk::<8>()?;
     let position =
         Position { height: Height(u64::from_be_bytes(*height)), part: u32::from_be_bytes(*part) };
-    Some(Place { position, root: Root(root.try_into().ok()?) })
+    let root = Root(root.try_into().ok()?);
+    Some((Place { position, root }, u64::from_be_bytes(*keys)))
 }

@@ -1,5 +1,6 @@
 //! Every single operation of a commit fails once, in every way; the store then opens at the last
 //! acknowledged block or at the next, never between.
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod common;
 

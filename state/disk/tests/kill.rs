@@ -2,8 +2,8 @@
 //!
 //! The process is this test again, told by its environment what to do. `TOLLWAY_TEST_KILLS` sets
 //! how often it is killed, 15 times by default.
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-#[allow(clippy::duplicate_mod, reason = "each test file has its own")]
 mod common;
 
 use common::{Scratch, chain, small};
