@@ -99,16 +99,17 @@ pub(crate) struct DirArg {
 #[derive(Debug, Args)]
 pub(crate) struct JsonArg {
     /// Print JSON for programs
-    #[arg(long = "json")]
-    pub(crate) is_set: bool,
+    // Named like its option: clap tells the arguments of a command apart by these names.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Whether what cannot be undone is to be done.
 #[derive(Debug, Args)]
 pub(crate) struct YesArg {
     /// Do it; without, only say what would be forgotten
-    #[arg(long = "yes")]
-    pub(crate) is_set: bool,
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// What `tollway state get` takes.

@@ -121,7 +121,7 @@ fn run_whole(
     let agrees = after == recorded.root;
     // Codes and contracts that came after the block are part of its height, and not of the block.
     let is_wrong = !agrees && recorded.added == 0;
-    if args.json.is_set {
+    if args.json.json {
         output::print_json(&json!({
             "height": block.height,
             "threads": past.config().threads,
@@ -177,7 +177,7 @@ fn run_until(
     let so_far = changes(parent.state_entries(), oracle.state_entries());
     let by_call = changes(oracle.state_entries(), next.state_entries());
     let registry = past.registry();
-    if args.json.is_set {
+    if args.json.json {
         output::print_json(&json!({
             "height": block.height,
             "threads": past.config().threads,

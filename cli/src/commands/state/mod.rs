@@ -17,25 +17,25 @@ use tollway_state::{Backend, Height, Snapshot};
 
 pub(crate) fn run(command: &StateCommand) -> Result<ExitCode> {
     match command {
-        StateCommand::Stats { dir, json } => stats(&dir.path, json.is_set)?,
+        StateCommand::Stats { dir, json } => stats(&dir.path, json.json)?,
         StateCommand::Get(args) => {
             let key = args.state_key().context("no key was given")?;
-            get(&args.dir.path, &key, args.at, args.json.is_set)?;
+            get(&args.dir.path, &key, args.at, args.json.json)?;
         }
         StateCommand::Prove { dir, keys, out, json } => {
-            prove::prove(&dir.path, keys, out, json.is_set)?;
+            prove::prove(&dir.path, keys, out, json.json)?;
         }
         StateCommand::Verify { file, root, json } => {
-            return prove::verify(file, root.as_ref(), json.is_set);
+            return prove::verify(file, root.as_ref(), json.json);
         }
         StateCommand::History { dir, key, limit, json } => {
-            past::values(&dir.path, key, *limit, json.is_set)?;
+            past::values(&dir.path, key, *limit, json.json)?;
         }
         StateCommand::Rollback { dir, height, yes, json } => {
-            past::rollback(&dir.path, *height, yes.is_set, json.is_set)?;
+            past::rollback(&dir.path, *height, yes.yes, json.json)?;
         }
         StateCommand::Prune { dir, below, yes, json } => {
-            past::prune(&dir.path, *below, yes.is_set, json.is_set)?;
+            past::prune(&dir.path, *below, yes.yes, json.json)?;
         }
     }
     Ok(ExitCode::SUCCESS)
