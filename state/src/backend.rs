@@ -94,6 +94,17 @@ pub trait Backend: Send {
     /// As [`Self::commit`].
     fn prune(&mut self, below: Height) -> Result<(), BackendError>;
 
+    /// Says that the state is that of a later height, with nothing known of the heights between:
+    /// [`History::oldest`] is then `height`. What a snapshot is imported with.
+    ///
+    /// # Errors
+    /// [`BackendError::Unsupported`] if the backend cannot, [`BackendError::NotNext`] if the head is
+    /// past `height`; else as [`Self::commit`].
+    fn adopt(&mut self, height: Height) -> Result<Head, BackendError> {
+        let _ = height;
+        Err(BackendError::Unsupported { what: "import of snapshots" })
+    }
+
     /// Ordered reads at the head, if the backend can.
     fn ranges(&self) -> Option<&dyn Ranges> {
         None

@@ -26,6 +26,7 @@ mod head;
 pub mod memory;
 pub mod page;
 pub mod pages;
+pub mod snapshot;
 
 pub use backend::{
     Backend, Change, History, Proofs, Ranges, Snapshot, VisitChange, VisitEntry, VisitValue,

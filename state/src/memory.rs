@@ -21,6 +21,7 @@ use crate::{
     tree::Tree,
 };
 use std::{
+    cmp::Ordering,
     collections::{VecDeque, vec_deque::Iter},
     ops::Bound,
 };
@@ -176,6 +177,20 @@ impl Backend for MemoryBackend {
         }
         self.oldest = self.oldest.max(below);
         Ok(())
+    }
+
+    fn adopt(&mut self, height: Height) -> Result<Head, BackendError> {
+        let head = self.head.height;
+        match height.cmp(&head) {
+            Ordering::Less => return Err(BackendError::NotNext { height, head }),
+            Ordering::Equal => return Ok(self.head),
+            Ordering::Greater => {}
+        }
+        self.rows.clear();
+        self.position = Position { height, part: 0 };
+        self.base = (self.position, self.head.root);
+        (self.oldest, self.head.height) = (height, height);
+        Ok(self.head)
     }
 
     fn ranges(&self) -> Option<&dyn Ranges> {

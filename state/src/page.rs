@@ -219,6 +219,11 @@ impl PageBuilder {
         self.ends.len()
     }
 
+    /// An estimate of what was put in: keys, values, and 8 bytes for each.
+    pub(crate) fn content_bytes(&self) -> usize {
+        self.entries.len() + 6 * self.ends.len()
+    }
+
     /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()

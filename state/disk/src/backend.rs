@@ -25,6 +25,7 @@ use crate::{
 };
 use redb::Database;
 use std::{
+    cmp::Ordering,
     ops::Bound,
     path::{Path, PathBuf},
     sync::Arc,
@@ -452,6 +453,21 @@ impl Backend for DiskBackend {
         })?;
         self.unsynced_blocks = 0;
         Ok(())
+    }
+
+    fn adopt(&mut self, height: Height) -> Result<Head, BackendError> {
+        self.check_failed()?;
+        let head = self.place.position.height;
+        match height.cmp(&head) {
+            Ordering::Less => return Err(BackendError::NotNext { height, head }),
+            Ordering::Equal => return Ok(self.head()),
+            Ordering::Greater => {}
+        }
+        let place = Place { position: Position { height, part: 0 }, root: self.place.root };
+        self.guard(|backend| backend.log.adopt(place))?;
+        self.place = place;
+        self.unsynced_blocks = 0;
+        Ok(self.head())
     }
 
     fn ranges(&self) -> Option<&dyn Ranges> {

@@ -1,7 +1,7 @@
 //! What each batch changed, in order: the log that makes commits durable, the undo, the history.
 //!
 //! ```text
-//! rows      position             → root │ pages │ has a block │ digest │ checksum
+//! rows      position             → root │ pages │ flags │ digest │ checksum
 //! changes   position │ first key → checksum │ page of changes
 //! blocks    position             → checksum │ encoded block
 //! base      the last batch of which nothing is kept, and the oldest height that can be read
@@ -79,11 +79,15 @@ impl Log {
             let (key, value) = row.during(READING)?;
             let position = position_of(key.value())
                 .ok_or_else(|| BackendError::damaged("a row of the log without position"))?;
-            if position != last.position.next_block() && position != last.position.next_part() {
+            let header = Header::from_bytes(position, value.value())?;
+            let follows =
+                position == last.position.next_block() || position == last.position.next_part();
+            let jumps = header.is_adopted && position > last.position;
+            if !follows && !jumps {
                 let what = format!("the log goes from {} to {position}", last.position);
                 return Err(BackendError::damaged(what));
             }
-            last = Place { position, root: Header::from_bytes(position, value.value())?.root };
+            last = Place { position, root: header.root };
             rows.push_back(last);
         }
         drop(read);
@@ -182,6 +186,17 @@ impl Log {
         Ok(())
     }
 
+    /// Goes on at a later place, with nothing known of what lies between. Durable on return.
+    pub(crate) fn adopt(&mut self, place: Place) -> Result<(), BackendError> {
+        let mut append = self.append(true)?;
+        let content = Content { is_adopted: true, ..Content::new(place.position) };
+        append.add_row(place, content)?;
+        write_base(&append.write, self.base, place.position.height)?;
+        self.finish(append)?;
+        self.oldest = place.position.height;
+        Ok(())
+    }
+
     /// Forgets all rows after `position`. Durable on return.
     pub(crate) fn truncate(&mut self, position: Position) -> Result<(), BackendError> {
         let kept = self.rows.partition_point(|row| row.position <= position);
@@ -277,6 +292,7 @@ impl LogReader {
             let checksum = row.value().get(..CHECKSUM_BYTES).unwrap_or_default();
             content.add_block(checksum);
         }
+        content.is_adopted = header.is_adopted;
         if content.header(header.root) != header {
             return Err(damaged(position, "its digest does not hold"));
         }
@@ -323,13 +339,14 @@ pub(crate) struct Content {
     hasher: blake3::Hasher,
     pages: u32,
     has_block: bool,
+    is_adopted: bool,
 }
 
 impl Content {
     fn new(position: Position) -> Content {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&key_of(position, &[]));
-        Content { hasher, pages: 0, has_block: false }
+        Content { hasher, pages: 0, has_block: false, is_adopted: false }
     }
 
     fn add_page(&mut self, checksum: &[u8]) {
@@ -346,7 +363,8 @@ impl Content {
         self.hasher.update(&root.0);
         self.hasher.update(&self.pages.to_be_bytes());
         let digest = *self.hasher.finalize().as_bytes();
-        Header { root, pages: self.pages, has_block: self.has_block, digest }
+        let Content { pages, has_block, is_adopted, .. } = self;
+        Header { root, pages, has_block, is_adopted, digest }
     }
 }
 
@@ -356,6 +374,8 @@ struct Header {
     root: Root,
     pages: u32,
     has_block: bool,
+    /// What lies before it is not known.
+    is_adopted: bool,
     digest: [u8; 32],
 }
 
@@ -364,7 +384,7 @@ impl Header {
         let mut bytes = Vec::with_capacity(85);
         bytes.extend_from_slice(&self.root.0);
         bytes.extend_from_slice(&self.pages.to_be_bytes());
-        bytes.push(u8::from(self.has_block));
+        bytes.push(u8::from(self.has_block) | u8::from(self.is_adopted) << 1);
         bytes.extend_from_slice(&self.digest);
         let checksum = checksum(position, &bytes);
         bytes.extend_from_slice(&checksum);
@@ -383,11 +403,12 @@ impl Header {
         }
         let (root, rest) = content.split_first_chunk::<32>()?;
         let (pages, rest) = rest.split_first_chunk::<4>()?;
-        let (has_block, digest) = rest.split_first()?;
+        let (flags, digest) = rest.split_first()?;
         Some(Header {
             root: Root(*root),
             pages: u32::from_be_bytes(*pages),
-            has_block: *has_block == 1,
+            has_block: flags & 1 != 0,
+            is_adopted: flags & 2 != 0,
             digest: digest.try_into().ok()?,
         })
     }

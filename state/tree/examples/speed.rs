@@ -9,7 +9,7 @@
 use rayon::prelude::*;
 use std::ops::Range;
 use std::time::{Duration, Instant};
-use tollway_state_tree::{Change, Proof, Tree};
+use tollway_state_tree::{Change, Pair, Proof, Tree};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -33,9 +33,14 @@ fn run(keys: usize, threads: usize, batch: usize) {
     let mut versions = vec![0u32; keys];
     let resident_before = resident_bytes();
 
-    let start = Instant::now();
-    let mut tree = Tree::from_entries((0..keys).into_par_iter().map(|i| (key(i), value(i, 0))));
-    println!("  built from scratch       {:>9.1} ms", millis(start.elapsed()));
+    let mut tree = Tree::new();
+    let builds = (0..if keys > 2_000_000 { 1 } else { 5 }).map(|_| {
+        tree = Tree::new();
+        let start = Instant::now();
+        tree = Tree::from_entries((0..keys).into_par_iter().map(|i| (key(i), value(i, 0))));
+        start.elapsed()
+    });
+    print_rate("built from scratch", &builds.collect::<Vec<_>>(), keys);
     let resident = resident_bytes().saturating_sub(resident_before);
     print_memory("built", &tree, resident);
 
@@ -65,6 +70,41 @@ fn run(keys: usize, threads: usize, batch: usize) {
     assert_eq!(tree.len(), keys);
 
     proofs(&tree, &versions, &mut random);
+    [0, 24, 32, 64, 96].into_iter().for_each(deep);
+}
+
+/// What keys cost that were ground so that nine of them share their first bits: 2,000 such groups,
+/// one key of each updated, beside 100,000 ordinary keys. Paths and entries are made up, not hashed.
+fn deep(shared_bits: u32) {
+    let mut random = Random(9);
+    let tail_bits = u128::MAX.checked_shr(shared_bits).unwrap_or(0);
+    let paths: Vec<u128> = (0..100_000).map(|_| random.wide()).collect();
+    let mut tree = Tree::from_pairs(paths.iter().map(|path| pair(*path, 0)));
+    let (bytes, len) = (tree.memory_bytes(), tree.len());
+    let stems: Vec<u128> = (0..2000).map(|_| random.wide()).collect();
+    let mut near = |stem: &u128| (stem & !tail_bits) | (random.wide() & tail_bits);
+    let paths: Vec<u128> = stems.iter().flat_map(|stem| [(); 9].map(|()| near(stem))).collect();
+    let change = |path: &u128, old: Option<u8>, new: u8| Change {
+        path: pair(*path, 0).path,
+        old: old.map(|old| pair(*path, old).entry),
+        new: Some(pair(*path, new).entry),
+    };
+    tree.update_checked(paths.iter().map(|path| change(path, None, 0)).collect()).expect("new");
+    let bytes_each = (tree.memory_bytes() - bytes) as f64 / (tree.len() - len) as f64;
+    let mut times: Vec<Duration> = (0..30)
+        .map(|turn| {
+            let changed = paths.iter().step_by(9);
+            let changes = changed.map(|path| change(path, Some(turn), turn + 1)).collect();
+            let start = Instant::now();
+            tree.update_checked(changes).expect("the tree is that of the state");
+            start.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    let each = micros(times[times.len() / 2]) / 2000.0;
+    println!(
+        "  nine keys share {shared_bits:>3} bits {each:>9.2} us an update, {bytes_each:.0} bytes a key"
+    );
 }
 
 /// Updates random keys; the times that hashing and the tree took.
@@ -197,7 +237,19 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
+    fn wide(&mut self) -> u128 {
+        u128::from(self.next()) << 64 | u128::from(self.next())
+    }
+
     fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
+}
+
+/// A pair at `path`, with an entry that stands for it and `value`.
+fn pair(path: u128, value: u8) -> Pair {
+    let mut bytes = [value; 48];
+    bytes[..16].copy_from_slice(&path.to_be_bytes());
+    bytes[16..32].copy_from_slice(&path.to_be_bytes());
+    Pair::from_bytes(&bytes)
 }
