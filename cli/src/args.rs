@@ -2,7 +2,7 @@
 
 mod state;
 
-pub(crate) use state::{BlockReplayArgs, StateCommand};
+pub(crate) use state::{BlockReplayArgs, ExportArgs, ImportArgs, StateCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -42,6 +42,11 @@ pub(crate) enum Command {
     /// Look into a kept state: values, proofs, history; go back, or forget the past
     #[command(subcommand)]
     State(StateCommand),
+    /// Write a whole kept state to one file
+    Export(ExportArgs),
+    /// Make a kept state of such a file, every chunk checked against the root
+    #[command(after_help = IMPORT_EXAMPLE)]
+    Import(ImportArgs),
     /// Write the sample contracts as Wasm files
     Samples {
         /// The folder to write to; made if it is missing
@@ -71,6 +76,10 @@ Examples:
   tollway trace --block block.json --threads 4
   tollway trace --access data/mainnet --number 12300570 --chrome trace.json
                                          (open it in ui.perfetto.dev)";
+
+const IMPORT_EXAMPLE: &str = "\
+Example:
+  tollway import state.tollway data/state --height 120 --root <ROOT OF THAT HEADER>";
 
 const SWAPS_EXAMPLES: &str = "\
 Examples:

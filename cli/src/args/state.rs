@@ -5,7 +5,7 @@ use crate::store::{Key, hex_bytes};
 use clap::{ArgGroup, Args, Subcommand};
 use std::path::PathBuf;
 use tollway::Address;
-use tollway_state::Height;
+use tollway_state::{Head, Height};
 use tollway_state_verify::Root;
 
 const PROVE_EXAMPLES: &str = "\
@@ -145,6 +145,42 @@ impl GetArgs {
             (Some(contract), Some(key)) => Some(Key::of_contract(contract, key)),
             _ => self.state_key.clone(),
         }
+    }
+}
+
+/// What `tollway export` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    #[command(flatten)]
+    pub(crate) dir: DirArg,
+    /// The file to write
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) json: JsonArg,
+}
+
+/// What `tollway import` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// What `tollway export` wrote
+    pub(crate) file: PathBuf,
+    /// The directory for the state; made if it is missing. With what an import left there that was
+    /// broken off, it goes on
+    pub(crate) dir: PathBuf,
+    /// The height that you trust
+    #[arg(long, value_name = "HEIGHT", requires = "root", value_parser = height)]
+    height: Option<Height>,
+    /// The root that you trust, from a header or another node
+    #[arg(long, value_name = "HEX", requires = "height", value_parser = root)]
+    root: Option<Root>,
+    #[command(flatten)]
+    pub(crate) json: JsonArg,
+}
+
+impl ImportArgs {
+    /// The head that is trusted, if one was given.
+    pub(crate) fn head(&self) -> Option<Head> {
+        Some(Head { height: self.height?, root: self.root? })
     }
 }
 
