@@ -60,6 +60,8 @@ pub struct BenchRecord {
     pub block: usize,
     /// Measured blocks.
     pub blocks: usize,
+    /// Accounts in the state beside the traders.
+    pub extra_accounts: u32,
     /// Nanoseconds a swap, in the fastest block.
     pub ns_per_swap_min: f64,
     /// In the median block.
@@ -185,6 +187,7 @@ fn record(
         threads: row.threads,
         block: options.block_swaps,
         blocks: options.blocks,
+        extra_accounts: options.extra_accounts,
         ns_per_swap_min: figures.ns_per_call.min,
         ns_per_swap_median: figures.ns_per_call.median,
         ns_per_swap_max: figures.ns_per_call.max,

@@ -130,17 +130,14 @@ fn kept_text(records: &[KeptRecord; 2], dir: &Path, durable_every: Option<u64>) 
         "max",
         "waited at the\nend, ms",
     ];
-    let extra = match kept.extra_accounts {
-        0 => String::new(),
-        accounts => format!(" in a state with {} more", count(accounts.into(), "account")),
-    };
     format!(
-        "{}, {}: {} on {}, one after another{extra}\n\n{}\n\n{}\n\n\
+        "{}, {}: {} on {}, one after another{}\n\n{}\n\n{}\n\n\
          height {} in {}, the same root in both: {}\nstate: reserves {}, balances {}",
         kept.variant,
         kept.dist,
         blocks(kept.blocks, kept.block, "swaps"),
         count(kept.threads as u64, "thread"),
+        extra(kept.extra_accounts),
         aligned(headings, &[1, 2, 3, 4, 5, 6], rows),
         wrapped(
             "Swaps a second are those of all blocks together, from the first byte decoded until \
@@ -221,10 +218,11 @@ fn swaps_text(records: &[BenchRecord]) -> String {
     };
     let rows: Vec<Row> = records.iter().map(row).collect();
     format!(
-        "{}, {}: {}\n\n{}\n\nstate as published: reserves {}, balances {}\nroot {}",
+        "{}, {}: {}{}\n\n{}\n\nstate as published: reserves {}, balances {}\nroot {}",
         first.variant,
         first.dist,
         blocks(first.blocks, first.block, "swaps"),
+        extra(first.extra_accounts),
         table(&rows, "swap"),
         first.reserves_fnv,
         first.balances_fnv,
@@ -251,6 +249,13 @@ fn crowd_text(records: &[CrowdRecord], calls: &str, checked: &str) -> String {
         table(&rows, calls.trim_end_matches('s')),
         first.state_root
     )
+}
+
+fn extra(accounts: u32) -> String {
+    match accounts {
+        0 => String::new(),
+        accounts => format!(", in a state with {} more", count(accounts.into(), "account")),
+    }
 }
 
 fn blocks(blocks: usize, calls: usize, name: &str) -> String {

@@ -6,7 +6,7 @@ use crate::format::{count, thousands, wrapped};
 use crate::output;
 use crate::progress::with_bar;
 use crate::store::open;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::json;
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
@@ -73,13 +73,14 @@ pub(crate) fn import_file(args: &ImportArgs) -> Result<()> {
             tell(progress, done);
         })
     });
-    let Head { height, root } =
-        imported.with_context(name).map_err(|error| match error.downcast_ref() {
-            Some(SnapshotError::Cut { .. } | SnapshotError::Wrong { .. }) => error.context(
-                format!("{} is not the state yet: import a whole file to go on", dir.display()),
-            ),
-            _ => error,
-        })?;
+    let Head { height, root } = imported.map_err(|error| {
+        let broke_off = matches!(error, SnapshotError::Cut { .. } | SnapshotError::Wrong { .. });
+        let error = anyhow::Error::new(error).context(name());
+        match broke_off {
+            true => anyhow!("{error:#}; {} takes the whole file to go on", dir.display()),
+            false => error,
+        }
+    })?;
     backend.close()?;
     if args.json.json {
         return output::print_json(&json!({

@@ -11,7 +11,7 @@ mod names;
 mod proof;
 
 pub(crate) use key::{Key, contract_key_bytes, hex, hex_bytes};
-pub(crate) use names::{key_name, value_text};
+pub(crate) use names::{Words, key_name, value_text};
 pub(crate) use proof::{Checked, ProofFile};
 
 use anyhow::{Context, Result};

@@ -6,7 +6,7 @@ mod prove;
 use crate::args::StateCommand;
 use crate::format::thousands;
 use crate::output;
-use crate::store::{Key, hex, history, open};
+use crate::store::{Key, Words, hex, history, open};
 use crate::table::aligned;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -136,10 +136,18 @@ fn get(dir: &Path, key: &Key, at: Option<Height>, json: bool) -> Result<()> {
             "value": value.as_deref().map(hex),
         }));
     }
+    let words = Words::of(&backend, key);
+    let name = words.key().map_or_else(String::new, |name| format!("         {name}\n"));
+    let value = match value {
+        Some(value) => match words.value(&value) {
+            Some(text) => format!("{text}\n{}", hex(&value)),
+            None => hex(&value),
+        },
+        None => ABSENT.to_owned(),
+    };
     output::print(&format!(
-        "{:<8} {key}\nheight   {height}\nroot     {root}\n\n{}",
-        key.kind(),
-        value.as_deref().map_or_else(|| ABSENT.to_owned(), hex)
+        "{:<8} {key}\n{name}height   {height}\nroot     {root}\n\n{value}",
+        key.kind()
     ))
 }
 

@@ -3,7 +3,7 @@
 use super::ABSENT;
 use crate::format::{count, fit};
 use crate::output;
-use crate::store::{Key, hex, history, open};
+use crate::store::{Key, Words, hex, history, open};
 use crate::table::aligned;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
@@ -24,25 +24,31 @@ pub(super) fn values(dir: &Path, key: &Key, limit: u64, json: bool) -> Result<()
         if more {
             return ControlFlow::Break(());
         }
-        values.push((height, value.map(hex)));
+        values.push((height, value.map(<[u8]>::to_vec)));
         ControlFlow::Continue(())
     })?;
-    let first = history.read_at(oldest, key.bytes())?.as_deref().map(hex);
+    let first = history.read_at(oldest, key.bytes())?;
     if json {
-        let values = values.iter().map(|(height, value)| json!({"height": height, "value": value}));
+        let digits = |value: &Option<Vec<u8>>| value.as_deref().map(hex);
+        let values = values
+            .iter()
+            .map(|(height, value)| json!({ "height": height, "value": digits(value) }));
         return output::print_json(&json!({
             "key": key.to_string(),
             "head": head,
             "values": values.collect::<Vec<_>>(),
             "more": more,
-            "oldest": { "height": oldest, "value": first },
+            "oldest": { "height": oldest, "value": digits(&first) },
         }));
     }
-    let text = |value: &Option<String>| {
-        value.as_deref().map_or_else(|| ABSENT.to_owned(), |value| fit(value, VALUE_CHARS_MAX))
+    let words = Words::of(&backend, key);
+    let text = |value: &Option<Vec<u8>>| match value {
+        Some(value) => fit(&words.value(value).unwrap_or_else(|| hex(value)), VALUE_CHARS_MAX),
+        None => ABSENT.to_owned(),
     };
     let rows = values.iter().map(|(height, value)| [height.to_string(), text(value)]);
-    let mut page = format!("{} {key}, newest first\n", key.kind());
+    let name = words.key().map_or_else(String::new, |name| format!("{name}\n"));
+    let mut page = format!("{} {key}\n{name}", key.kind());
     page.push_str(&match values.is_empty() {
         true => format!("\nnever changed from height {oldest} to {head}"),
         false => format!("\n{}", aligned(["height", "value"], &[0], rows)),
