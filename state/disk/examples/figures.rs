@@ -7,7 +7,8 @@
 //! cargo run --release -p tollway-state-disk --example figures -- redb DIRECTORY 1000000
 //! ```
 //!
-//! Keys and values have 32 bytes; blocks update 100,000 random keys. Figures are medians with the
+//! Keys and values have 32 bytes; `BLOCKS` blocks (24) update `BLOCK_KEYS` random keys (100,000).
+//! Figures are medians with the
 //! 10th and 90th percentile. `disk` opens what `load` left and adds blocks to it; each is on disk
 //! when its commit returns, and each but the first waits for merges that the ones before caused.
 //! Left out: execution, signatures, consensus.
@@ -23,7 +24,8 @@ use tollway_state_disk::{DiskBackend, DiskOptions};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const BLOCK_KEYS: u64 = 100_000;
+/// Keys asked for in one read.
+const READ_KEYS: u64 = 100_000;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -50,6 +52,11 @@ fn main() {
         }
         _ => panic!("see the head of this file for the arguments"),
     }
+}
+
+/// Keys that a block updates.
+fn block_keys() -> u64 {
+    std::env::var("BLOCK_KEYS").map_or(100_000, |keys| keys.parse().unwrap())
 }
 
 fn options() -> DiskOptions {
@@ -102,7 +109,7 @@ fn load(backend: &mut dyn Backend, keys: u64) {
 
 fn block(height: Height, keys: u64) -> WriteBatch {
     let mut dice = Dice(height.0 << 32);
-    let mut numbers: Vec<u64> = (0..BLOCK_KEYS).map(|_| dice.below(keys)).collect();
+    let mut numbers: Vec<u64> = (0..block_keys()).map(|_| dice.below(keys)).collect();
     numbers.sort_unstable();
     numbers.dedup();
     let mut batch = WriteBatch::with_capacity(height, numbers.len(), numbers.len() * 64);
@@ -129,18 +136,14 @@ fn reads(name: &str, backend: &dyn Backend, keys: u64) {
     let mut found = Found::new();
     for round in 0..9 {
         let mut dice = Dice(round);
-        let asked: Vec<[u8; 32]> = (0..BLOCK_KEYS).map(|_| key(dice.below(keys))).collect();
+        let asked: Vec<[u8; 32]> = (0..READ_KEYS).map(|_| key(dice.below(keys))).collect();
         let asked: Vec<&[u8]> = asked.iter().map(|key| &key[..]).collect();
         let start = Instant::now();
         backend.read_many(&asked, &mut found).unwrap();
         times.push(start.elapsed());
         assert!(found.iter().all(|value| value.is_some()));
     }
-    report(
-        &format!("{name}: read {BLOCK_KEYS} of {keys} keys"),
-        &mut times,
-        9 * BLOCK_KEYS as usize,
-    );
+    report(&format!("{name}: read {READ_KEYS} of {keys} keys"), &mut times, 9 * READ_KEYS as usize);
 }
 
 fn redb_alone(directory: &Path, keys: u64, blocks: usize) {

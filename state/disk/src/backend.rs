@@ -122,8 +122,14 @@ impl DiskBackend {
         files: &dyn Files,
         options: DiskOptions,
     ) -> Result<DiskBackend, BackendError> {
-        let (log, log_id) = files::open(files, FileKind::Log)?;
-        let (pages, pages_id) = files::open(files, FileKind::State)?;
+        // Each is read once by its check.
+        let (log, pages) = std::thread::scope(|scope| {
+            let log = scope.spawn(|| files::open(files, FileKind::Log));
+            let pages = files::open(files, FileKind::State);
+            (log.join(), pages)
+        });
+        let (log, log_id) = log.map_err(|_| BackendError::Bug("opening the log panicked"))??;
+        let (pages, pages_id) = pages?;
         match (log_id, pages_id) {
             (Some(log_id), Some(pages_id)) if log_id == pages_id => {}
             // The log is made last, so that a store without one holds nothing.

@@ -51,7 +51,7 @@ impl FileKind {
 }
 
 /// Where the databases of a store lie. Tests put disks that fail here.
-pub trait Files: fmt::Debug {
+pub trait Files: fmt::Debug + Sync {
     /// Opens a file, and makes an empty one where there is none.
     ///
     /// # Errors

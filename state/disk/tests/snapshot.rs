@@ -54,6 +54,7 @@ fn imports_broken_off_anywhere_go_on() {
     let mut stream = Vec::new();
     Export::of(&source).unwrap().write(&mut stream, 0, &mut |_| ()).unwrap();
     let options = DiskOptions { background: false, ..small() };
+    let mut reference = chain::Reference::new();
     for nth in 0.. {
         let disk = SimDisk::new();
         let mut copy = DiskBackend::open_files(&disk, options.clone()).unwrap();
@@ -69,6 +70,6 @@ fn imports_broken_off_anywhere_go_on() {
             assert_eq!(copy.head(), source.head(), "operation {nth}");
         }
         assert_eq!(import(&mut &stream[..], &mut copy, None, &mut |_| ()).unwrap(), source.head());
-        chain::Reference::new().check(&copy);
+        reference.check(&copy);
     }
 }

@@ -7,8 +7,8 @@
 //!                   256 subtrees, under 8 levels of branches
 //! ```
 
+use crate::layout::lay_out;
 use crate::node::{Branch, Node, SEGMENT_MAX};
-use crate::segment::lay_out;
 use crate::tree::Tree;
 use crate::update::join;
 use rayon::prelude::*;
@@ -121,7 +121,7 @@ fn lay_out_buckets(buckets: &mut [Vec<Pair>], depth: u8) -> (Node, Hash, usize) 
         };
         pairs.sort_unstable();
         pairs.dedup();
-        let (node, hash) = lay_out(&pairs, depth, &[], &[]);
+        let (node, hash) = lay_out(pairs.as_slice().into(), depth, &[], &[]);
         return (node, hash, pairs.len());
     }
     let (left, right) = buckets.split_at_mut(buckets.len() / 2);

@@ -33,7 +33,8 @@
 //! 1. The root is that of the definition, whatever order, batches or threads led to it
 //!    (`tests/properties`).
 //! 2. Each hash that is kept is that of what lies below it: every proof that the tree makes
-//!    verifies (`tests/properties`).
+//!    verifies (`tests/properties`), and none that was altered (`tests/proofs.rs`).
+//! 3. Roots and encodings do not change (`tests/golden.rs`).
 //!
 //! Not here: values. Whoever keeps them passes what changed.
 #![forbid(unsafe_code)]
@@ -41,6 +42,7 @@
 mod build;
 mod change;
 mod chunk;
+mod layout;
 mod node;
 mod prove;
 mod segment;

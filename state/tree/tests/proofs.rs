@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use tollway_state_tree::{
-    ChunkProof, Prefix, Proof, Root, Tree, VerifyError, verify_chunk, verify_partition,
+    ChunkError, ChunkProof, Prefix, Proof, Root, Tree, VerifyError, verify_chunk, verify_partition,
 };
 
 type State = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -112,6 +112,25 @@ fn a_proof_is_for_its_keys() {
 }
 
 #[test]
+fn a_proof_holds_no_more_than_it_needs() {
+    let state = state(1000);
+    let tree = Tree::from_entries(state.clone());
+    let claims = claims(&state, 0, 5);
+    let mut bytes = prove(&tree, &claims).to_bytes();
+    let leaves = u32::from_le_bytes(bytes[1..5].try_into().expect("4 bytes"));
+    let mut at = 5;
+    for _ in 0..leaves {
+        let pairs = u32::from_le_bytes(bytes[at + 1..at + 5].try_into().expect("4 bytes"));
+        at += 5 + 48 * pairs as usize;
+    }
+    // One leaf more, of no pairs, that the walk never comes to.
+    bytes.splice(at..at, [9, 0, 0, 0, 0]);
+    bytes[1..5].copy_from_slice(&(leaves + 1).to_le_bytes());
+    let proof = Proof::from_bytes(&bytes).expect("a proof by its form");
+    assert_eq!(proof.verify(&tree.root(), &claims), Err(VerifyError::Shape));
+}
+
+#[test]
 fn siblings_are_shared() {
     let state = state(1000);
     let tree = Tree::from_entries(state.clone());
@@ -143,6 +162,9 @@ fn no_altered_chunk_holds() {
             verify_chunk(&tree.root(), proof.prefix, entries, &proof.siblings).is_ok()
         };
         assert!(check(&entries, &proof));
+        let foreign = state.iter().filter(|(key, _)| !here(key)).take(1);
+        let error = verify_chunk(&tree.root(), prefix, foreign, &proof.siblings);
+        assert_eq!(error, Err(ChunkError::Foreign { prefix, index: 0 }));
         let bytes = proof.to_bytes();
         for at in 0..bytes.len() {
             let mut altered = bytes.clone();

@@ -223,6 +223,30 @@ proptest! {
     }
 }
 
+/// Enough keys that work is divided: by batches, and built at once.
+#[test]
+fn threads_do_not_reach_the_root() {
+    let pair = |i: u32| Pair::of(&i.to_le_bytes(), b"");
+    let pairs: Vec<Pair> = (0..20_000).map(pair).collect();
+    let model = Model(pairs.iter().map(|pair| ((pair.path, 0), pair.entry)).collect());
+    let root = model.root();
+    let set = |pair: &Pair| Change { path: pair.path, old: None, new: Some(pair.entry) };
+    for threads in 1..=8 {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        pool.install(|| {
+            let mut tree = Tree::new();
+            for some in pairs.chunks(6000) {
+                tree.update_checked(some.iter().map(set).collect()).expect("new keys");
+            }
+            assert_eq!(tree.root(), root, "{threads} threads");
+            assert_eq!(Tree::from_pairs(pairs.iter().copied()).root(), root);
+            let gone = pairs[100..].iter().map(|pair| set(pair).inverse()).collect();
+            tree.update_checked(gone).expect("keys that were there");
+            assert_eq!(tree.root(), Tree::from_pairs(pairs[..100].iter().copied()).root());
+        });
+    }
+}
+
 /// More keys at one path than a leaf or a segment holds elsewhere, beside one that differs in the
 /// last bit alone.
 #[test]
@@ -257,6 +281,22 @@ fn equal_paths_are_told_apart_by_the_old_entry() {
     assert_eq!(tree.root(), Tree::from_pairs([pair(a), pair(c)]).root());
     tree.update_checked(vec![Change { path, old: Some(a), new: None }]).expect("it fits");
     assert_eq!(tree.root(), Tree::from_pairs([pair(c)]).root());
+}
+
+/// Against the rule, but no reason for two nodes to disagree: old entries go, new ones stay.
+#[test]
+fn a_key_twice_in_a_batch_does_not_depend_on_order() {
+    let path = Path([7; 16]);
+    let [a, b, c] = [1, 2, 3].map(|value| entry((path, value), value));
+    let pair = |entry| Pair { path, entry };
+    let first = Change { path, old: Some(a), new: Some(b) };
+    let second = Change { path, old: Some(b), new: Some(c) };
+    for changes in [vec![first, second], vec![second, first]] {
+        let mut tree = Tree::from_pairs([pair(a)]);
+        let error = tree.update_checked(changes).expect_err("b was not there");
+        assert_eq!(error.count, 1);
+        assert_eq!(error.root, Tree::from_pairs([pair(b), pair(c)]).root());
+    }
 }
 
 #[test]
