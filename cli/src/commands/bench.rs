@@ -254,7 +254,7 @@ fn crowd_text(records: &[CrowdRecord], calls: &str, checked: &str) -> String {
 fn extra(accounts: u32) -> String {
     match accounts {
         0 => String::new(),
-        accounts => format!(", in a state with {} more", count(accounts.into(), "account")),
+        accounts => format!(", in a state with {}", count(accounts.into(), "more account")),
     }
 }
 
