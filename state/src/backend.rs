@@ -125,8 +125,9 @@ pub trait Backend: Send {
         None
     }
 
-    /// A directory beside the state for native code compiled from contracts. What lies there is a
-    /// cache: any of it may be missing, stale or damaged, and is then made again.
+    /// A directory beside the state for native code compiled from contracts, made by whoever puts
+    /// the first there. It is a cache: any of it may be missing, stale or damaged, and is then made
+    /// again.
     fn artifact_dir(&self) -> Option<&Path> {
         None
     }

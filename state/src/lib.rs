@@ -11,8 +11,8 @@
 //! changes, a [`Head`] says where the state stands, and its root commits to every key and value,
 //! whatever the history and whoever keeps them.
 //!
-//! A host that brings its own database implements [`Backend`], and holds it against
-//! [`conformance::run`].
+//! A host that brings its own database implements [`rooted::Store`], some hundred lines, or all of
+//! [`Backend`], and holds it against [`conformance::run`].
 
 #![forbid(unsafe_code)]
 
@@ -26,6 +26,7 @@ mod head;
 pub mod memory;
 pub mod page;
 pub mod pages;
+pub mod rooted;
 pub mod snapshot;
 
 pub use backend::{

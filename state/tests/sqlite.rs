@@ -6,7 +6,10 @@
 mod sqlite;
 
 use sqlite::Sqlite;
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+};
 use tollway_state::{
     Backend, Head, Height, WriteBatch,
     conformance::{self, Factory},
@@ -21,14 +24,16 @@ struct Files {
 
 impl Factory for Files {
     fn create(&mut self) -> Box<dyn Backend> {
-        let name = format!("tollway-sqlite-{}-{}", std::process::id(), self.made.len());
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tollway-sqlite-{}-{count}", std::process::id());
         self.made.push(std::env::temp_dir().join(name));
-        Box::new(Sqlite::open(self.made.last().unwrap().clone()).unwrap())
+        Box::new(Sqlite::open(self.made.last().unwrap()).unwrap())
     }
 
     fn reopen(&mut self, backend: Box<dyn Backend>) -> Box<dyn Backend> {
         drop(backend);
-        Box::new(Sqlite::open(self.made.last().unwrap().clone()).unwrap())
+        Box::new(Sqlite::open(self.made.last().unwrap()).unwrap())
     }
 }
 
@@ -58,4 +63,7 @@ fn its_snapshots_are_those_of_all_others() {
     Export::of(&*backend).unwrap().write(&mut stream, 0, &mut |_| ()).unwrap();
     let mut copy = tollway_state::MemoryBackend::new();
     assert_eq!(import(&mut &stream[..], &mut copy, Some(head), &mut |_| ()).unwrap(), head);
+    let mut copy = files.create();
+    assert_eq!(import(&mut &stream[..], &mut *copy, Some(head), &mut |_| ()).unwrap(), head);
+    assert_eq!(files.reopen(copy).head(), head);
 }

@@ -54,6 +54,8 @@ const FREEZE_BYTES_MIN: usize = 4 << 20;
 /// Memory: the tree, the overlay and the cache, see [`DiskOptions`]. Values are not all kept in
 /// memory.
 ///
+/// A snapshot keeps the pages that it reads on disk, and the store locked, as long as it lives.
+///
 /// # Examples
 /// ```
 /// use tollway_state::{Backend, Height, WriteBatch};
@@ -70,7 +72,6 @@ const FREEZE_BYTES_MIN: usize = 4 << 20;
 /// ```
 pub struct DiskBackend {
     log: Log,
-    pages: Arc<Database>,
     flat: Arc<FlatView>,
     active: Pages,
     frozen: Option<Frozen>,
@@ -150,7 +151,7 @@ impl DiskBackend {
     ) -> Result<DiskBackend, BackendError> {
         let log = Log::open(log)?;
         let cache = Cache::new(options.cache_bytes_max);
-        let (flat, pairs) = flat::scan(&pages, &cache)?;
+        let (flat, pairs) = flat::scan(&Arc::new(pages), &cache)?;
         let tree = Tree::from_pairs(pairs);
         if tree.root() != flat.place.root {
             let what = format!("the state at {} has another root", flat.place.position);
@@ -163,7 +164,6 @@ impl DiskBackend {
         let mut backend = DiskBackend {
             place: flat.place,
             log,
-            pages: Arc::new(pages),
             flat: Arc::new(flat),
             active: Pages::overlay(),
             frozen: None,
@@ -299,10 +299,10 @@ impl DiskBackend {
         self.log.flush()?;
         self.unsynced_blocks = 0;
         let pages = std::mem::replace(&mut self.active, Pages::overlay());
-        let (database, view, place) = (Arc::clone(&self.pages), Arc::clone(&self.flat), self.place);
+        let (view, place) = (Arc::clone(&self.flat), self.place);
         let (overlay, keys) = (pages.clone(), self.tree.len());
         let thread = (std::thread::Builder::new().name("tollway-merge".into()))
-            .spawn(move || flat::merge(&database, &view, &overlay, place, keys))
+            .spawn(move || flat::merge(&view, &overlay, place, keys))
             .map_err(|error| BackendError::from_io("starting a thread", error))?;
         self.frozen = Some(Frozen { pages, thread });
         Ok(())
@@ -547,15 +547,28 @@ impl History for DiskBackend {
         self.known(height, true)?;
         let reader = self.log.read()?;
         found.reset(keys.len());
-        let mut unchanged = Vec::new();
-        'keys: for (index, key) in keys.iter().enumerate() {
-            for position in self.log.after_height(height) {
+        let mut unchanged: Vec<usize> = (0..keys.len()).collect();
+        for position in self.log.after_height(height) {
+            // Where nearly every page is looked into, all are read at once.
+            let all = match unchanged.len() > reader.pages(position)? {
+                true => Some(reader.changes(position)?),
+                false => None,
+            };
+            let mut still_unchanged = Vec::with_capacity(unchanged.len());
+            for index in unchanged {
                 let set = |change: tollway_state::Change<'_>| found.set(index, change.old);
-                if reader.change(position, key, set)?.is_some() {
-                    continue 'keys;
+                let changed = match &all {
+                    Some(changes) => changes.get(keys[index]).map(set),
+                    None => reader.change(position, keys[index], set)?,
+                };
+                if changed.is_none() {
+                    still_unchanged.push(index);
                 }
             }
-            unchanged.push(index);
+            unchanged = still_unchanged;
+            if unchanged.is_empty() {
+                return Ok(());
+            }
         }
         let keys: Vec<&[u8]> = unchanged.iter().map(|index| keys[*index]).collect();
         let mut at_head = Found::new();

@@ -61,7 +61,7 @@ pub trait Files: fmt::Debug + Sync {
     /// The file's path, for messages.
     fn path(&self, kind: FileKind) -> PathBuf;
 
-    /// Where native code may be kept.
+    /// Where native code may be kept: a directory, which need not exist.
     fn artifact_dir(&self) -> Option<PathBuf> {
         None
     }

@@ -118,6 +118,8 @@ impl Drop for Slot {
 
 /// The state at one place.
 pub(crate) struct FlatView {
+    /// Open as long as anybody reads.
+    database: Arc<Database>,
     table: ReadOnlyTable<&'static [u8], &'static [u8]>,
     slots: Vec<Arc<Slot>>,
     cache: Arc<Cache>,
@@ -285,7 +287,7 @@ pub(crate) fn place(database: &Database) -> Result<Place, BackendError> {
 
 /// Reads the whole state: the view of it, and what the tree is made of.
 pub(crate) fn scan(
-    database: &Database,
+    database: &Arc<Database>,
     cache: &Arc<Cache>,
 ) -> Result<(FlatView, Vec<Pair>), BackendError> {
     let read = database.begin_read().during(READING)?;
@@ -327,7 +329,8 @@ pub(crate) fn scan(
         Ok::<(), BackendError>(())
     })?;
     let pairs = hashed.into_inner()?;
-    Ok((FlatView { table, slots, cache: Arc::clone(cache), place, bytes }, pairs))
+    let (database, cache) = (Arc::clone(database), Arc::clone(cache));
+    Ok((FlatView { database, table, slots, cache, place, bytes }, pairs))
 }
 
 /// Adds the pairs of all entries in some rows, which stay in memory while there is room.
@@ -363,12 +366,12 @@ fn pairs_of(rows: &[(Arc<Slot>, Vec<u8>)]) -> Result<Vec<Pair>, BackendError> {
 /// Brings the state to `place`, which is that of `view` with the changes of `overlay` and has
 /// `keys` keys. Durable on return.
 pub(crate) fn merge(
-    database: &Database,
     view: &FlatView,
     overlay: &Pages,
     place: Place,
     keys: usize,
 ) -> Result<FlatView, BackendError> {
+    let database = Arc::clone(&view.database);
     let mut write = database.begin_write().during(WRITING)?;
     // The allocator's state is saved, so that opening after a crash does not read everything.
     write.set_quick_repair(true);
@@ -378,7 +381,8 @@ pub(crate) fn merge(
     write.commit().during(WRITING)?;
     let read = database.begin_read().during(READING)?;
     let table = read.open_table(PAGES).during(READING)?;
-    Ok(FlatView { table, slots, cache: Arc::clone(&view.cache), place, bytes })
+    drop(read);
+    Ok(FlatView { database, table, slots, cache: Arc::clone(&view.cache), place, bytes })
 }
 
 /// Writes the pages that change, and gives all slots and the bytes of all pages.

@@ -274,12 +274,21 @@ pub(crate) struct LogReader {
 }
 
 impl LogReader {
+    /// How many pages of changes the batch at `position` has.
+    pub(crate) fn pages(&self, position: Position) -> Result<usize, BackendError> {
+        Ok(self.header(position)?.pages as usize)
+    }
+
+    fn header(&self, position: Position) -> Result<Header, BackendError> {
+        let row = self.rows.get(&key_of(position, &[])[..]).during(READING)?;
+        let row = row.ok_or_else(|| damaged(position, "it is gone"))?;
+        Header::from_bytes(position, row.value())
+    }
+
     /// What the batch at `position` changed, every byte of it checked.
     pub(crate) fn changes(&self, position: Position) -> Result<Changes, BackendError> {
         let key = key_of(position, &[]);
-        let row = self.rows.get(&key[..]).during(READING)?;
-        let row = row.ok_or_else(|| damaged(position, "it is gone"))?;
-        let header = Header::from_bytes(position, row.value())?;
+        let header = self.header(position)?;
         let mut content = Content::new(position);
         let mut pages = Vec::new();
         let end = key_of(position.next_part(), &[]);
@@ -320,9 +329,7 @@ impl LogReader {
     pub(crate) fn block(&self, position: Position) -> Result<Option<Vec<u8>>, BackendError> {
         let key = key_of(position, &[]);
         let Some(row) = self.blocks.get(&key[..]).during(READING)? else {
-            let header = self.rows.get(&key[..]).during(READING)?;
-            let header = header.ok_or_else(|| damaged(position, "it is gone"))?;
-            return match Header::from_bytes(position, header.value())?.has_block {
+            return match self.header(position)?.has_block {
                 false => Ok(None),
                 true => Err(damaged(position, "its block is gone")),
             };

@@ -10,7 +10,7 @@ use common::{
     small,
 };
 use tollway_state::{Backend, BackendError, Height};
-use tollway_state_disk::{DiskBackend, DiskOptions};
+use tollway_state_disk::{DiskBackend, DiskOptions, Durability};
 
 const BASE_BLOCKS: u64 = 30;
 
@@ -166,6 +166,31 @@ fn power_cuts_lose_nothing_acknowledged() {
             reference.check(&opened);
         }
     }
+}
+
+/// With several blocks made durable at once, a power cut takes blocks from the end only, and none
+/// that was durable.
+#[test]
+fn power_cuts_lose_nothing_durable() {
+    let options = DiskOptions { durability: Durability::EveryBlocks(7), ..options() };
+    let mut reference = Reference::new();
+    let disk = SimDisk::new();
+    let mut backend = DiskBackend::open_files(&disk, options.clone()).unwrap();
+    let mut lost = 0;
+    for height in 1..=200 {
+        backend.commit(&[chain::block(height)]).unwrap();
+        let durable = backend.durable_head().height.0;
+        assert!(durable + 7 > height, "{durable} is durable at {height}");
+        for seed in 0..3 {
+            let after = disk.crash(Crash::Power(height * 3 + seed));
+            let opened = DiskBackend::open_files(&after, options.clone()).unwrap();
+            let head = opened.head().height.0;
+            assert!((durable..=height).contains(&head), "{head} of {durable} to {height}");
+            lost += height - head;
+            reference.check(&opened);
+        }
+    }
+    assert!(lost > 0, "no block was ever waiting");
 }
 
 /// Opening fails at every operation, and works after.

@@ -74,3 +74,27 @@ impl tollway_state::conformance::Factory for InDirectories {
         Box::new(DiskBackend::open(path, self.options.clone()).unwrap())
     }
 }
+
+/// Stores on disks in memory.
+pub struct OnSimDisks {
+    options: DiskOptions,
+    current: sim::SimDisk,
+}
+
+impl OnSimDisks {
+    pub fn new(options: DiskOptions) -> OnSimDisks {
+        OnSimDisks { options, current: sim::SimDisk::new() }
+    }
+}
+
+impl tollway_state::conformance::Factory for OnSimDisks {
+    fn create(&mut self) -> Box<dyn Backend> {
+        self.current = sim::SimDisk::new();
+        Box::new(DiskBackend::open_files(&self.current, self.options.clone()).unwrap())
+    }
+
+    fn reopen(&mut self, backend: Box<dyn Backend>) -> Box<dyn Backend> {
+        drop(backend);
+        Box::new(DiskBackend::open_files(&self.current, self.options.clone()).unwrap())
+    }
+}

@@ -221,8 +221,12 @@ impl StorageBackend for SimFile {
 
     fn sync_data(&self) -> io::Result<()> {
         let sync = |content: &mut Content| {
-            content.synced = content.current.clone();
-            content.pending.clear();
+            for pending in std::mem::take(&mut content.pending) {
+                match pending {
+                    Pending::Write(offset, data) => put(&mut content.synced, offset, &data),
+                    Pending::Length(length) => content.synced.resize(length, 0),
+                }
+            }
             Ok(())
         };
         self.run(sync, |_| ())
