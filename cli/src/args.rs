@@ -1,9 +1,14 @@
 //! The command line.
 
+mod state;
+
+pub(crate) use state::{BlockReplayArgs, ExportArgs, ImportArgs, StateCommand};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use tollway_benches::access::Rule;
 use tollway_benches::crowd::Payers;
+use tollway_benches::swaps::bench::EXTRA_ACCOUNTS_MAX;
 use tollway_benches::swaps::{Distribution, exchange};
 
 /// Run blocks of contract calls in parallel lanes, with the very result of running them one by
@@ -34,6 +39,14 @@ pub(crate) enum Command {
     /// Measure a workload
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// Look into a kept state: values, proofs, history; go back, or forget the past
+    #[command(subcommand)]
+    State(StateCommand),
+    /// Write a whole kept state to one file
+    Export(ExportArgs),
+    /// Make a kept state of such a file, every chunk checked against the root
+    #[command(after_help = IMPORT_EXAMPLE)]
+    Import(ImportArgs),
     /// Write the sample contracts as Wasm files
     Samples {
         /// The folder to write to; made if it is missing
@@ -63,6 +76,16 @@ Examples:
   tollway trace --block block.json --threads 4
   tollway trace --access data/mainnet --number 12300570 --chrome trace.json
                                          (open it in ui.perfetto.dev)";
+
+const IMPORT_EXAMPLE: &str = "\
+Example:
+  tollway import state.tollway data/state --height 120 --root <ROOT OF THAT HEADER>";
+
+const SWAPS_EXAMPLES: &str = "\
+Examples:
+  tollway bench swaps --dist disjoint --variant monolith --threads 1,2 --blocks 7
+  tollway bench swaps --dist disjoint --variant monolith --threads 2 --store out/state
+                                         (on disk, durable every block, with a root)";
 
 /// What `tollway demo` takes.
 #[derive(Debug, Args)]
@@ -190,6 +213,9 @@ pub(crate) enum ReplayCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Run a block of a kept state again, or its first calls, and hold it against the oracle
+    #[command(after_help = "Example:\n  tollway replay block data/state 120 --until 7")]
+    Block(BlockReplayArgs),
     /// Run the conflict pattern of real blocks, every call burning the gas it really used
     #[command(after_help = "Example:\n  tollway replay access data/mainnet --rule credit")]
     Access {
@@ -204,6 +230,23 @@ pub(crate) enum ReplayCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// The state under measured swaps.
+#[derive(Debug, Args)]
+pub(crate) struct SwapsStateArgs {
+    /// Keep the state in a new store in this directory too, and time that beside memory alone;
+    /// takes one number of threads
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// Make the store durable every N blocks instead of every block
+    #[arg(long, value_name = "N", requires = "store",
+          value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) durable_every: Option<u64>,
+    /// Accounts in the state beside the 10,000 traders
+    #[arg(long, value_name = "N", default_value_t = 0,
+          value_parser = clap::value_parser!(u32).range(0..=i64::from(EXTRA_ACCOUNTS_MAX)))]
+    pub(crate) extra_accounts: u32,
 }
 
 /// What a measurement of generated blocks takes.
@@ -224,7 +267,7 @@ pub(crate) struct MeasureArgs {
 pub(crate) enum BenchCommand {
     /// Time blocks of 10,000 generated swaps, and check the final state by checksum
     #[command(
-        after_help = "Example:\n  tollway bench swaps --dist disjoint --variant monolith --threads 1,2 --blocks 7"
+        after_help = SWAPS_EXAMPLES
     )]
     Swaps {
         /// How contended the swaps are
@@ -233,6 +276,8 @@ pub(crate) enum BenchCommand {
         /// One contract, or pools that call token contracts
         #[arg(long, value_enum)]
         variant: Variant,
+        #[command(flatten)]
+        state: SwapsStateArgs,
         #[command(flatten)]
         measure: MeasureArgs,
     },
@@ -349,6 +394,18 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn stores_take_the_options_of_stores() {
+        use clap::error::ErrorKind::{MissingRequiredArgument, ValueValidation};
+        let swaps = |more: &str| {
+            parse(&format!("tollway bench swaps --dist hot --variant monolith {more}")).err()
+        };
+        assert_eq!(swaps("--store d --durable-every 8 --extra-accounts 5"), None);
+        assert_eq!(swaps("--durable-every 8"), Some(MissingRequiredArgument));
+        assert_eq!(swaps("--store d --durable-every 0"), Some(ValueValidation));
+        assert_eq!(swaps("--extra-accounts 100000001"), Some(ValueValidation));
     }
 
     fn parse(line: &str) -> Result<Cli, clap::error::ErrorKind> {

@@ -4,6 +4,7 @@
 //! args ──▶ commands ──▶ source      where contracts and blocks come from
 //!              │        scenario    a block in a file
 //!              │        demo        an exchange at four levels of contention
+//!              │        store       a kept state: its keys, proofs and names
 //!              │
 //!              ├──▶ inspect         what a contract declares, and who waits for whom
 //!              ├──▶ report          a plan or a run, as tables
@@ -28,6 +29,7 @@ mod commands;
 mod demo;
 mod scenario;
 mod source;
+mod store;
 mod traced;
 
 mod chrome;

@@ -78,7 +78,8 @@ impl RandomCalls {
     fn call(&mut self) -> Call {
         let at = self.below(self.methods.len() as u64) as usize;
         let (contract, method) = self.methods[at].clone();
-        let caller = self.callers[self.below(self.callers.len() as u64) as usize];
+        let at = self.below(self.callers.len() as u64) as usize;
+        let caller = self.callers[at];
         let mut args = Vec::new();
         method.params.iter().for_each(|param| self.value(&param.ty, &mut args));
         Call { args, ..contract.call(caller, &method.name, ()) }

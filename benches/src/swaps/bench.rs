@@ -2,6 +2,7 @@
 //! [`crate::turns`] for how.
 
 use super::exchange::{Exchange, Variant};
+use super::model::Checksums;
 use super::workload::{BLOCK_SWAPS, Distribution, Swap, Workload};
 use crate::Progress;
 use crate::scaling::Scaling;
@@ -9,6 +10,9 @@ use crate::turns::{self, Host, Row, TurnOptions};
 use anyhow::ensure;
 use serde::Serialize;
 use tollway::{Block, Compiler, Runtime};
+
+/// The most accounts that a state may have beside the traders.
+pub const EXTRA_ACCOUNTS_MAX: u32 = 100_000_000;
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -23,6 +27,8 @@ pub struct BenchOptions {
     pub blocks: usize,
     /// Swaps of a block.
     pub block_swaps: usize,
+    /// Accounts in the state beside the traders, at most [`EXTRA_ACCOUNTS_MAX`].
+    pub extra_accounts: u32,
     /// The engine's compiler.
     pub compiler: Compiler,
 }
@@ -35,6 +41,7 @@ impl Default for BenchOptions {
             threads: vec![1, 2],
             blocks: 7,
             block_swaps: BLOCK_SWAPS,
+            extra_accounts: 0,
             compiler: Compiler::default(),
         }
     }
@@ -53,6 +60,8 @@ pub struct BenchRecord {
     pub block: usize,
     /// Measured blocks.
     pub blocks: usize,
+    /// Accounts in the state beside the traders.
+    pub extra_accounts: u32,
     /// Nanoseconds a swap, in the fastest block.
     pub ns_per_swap_min: f64,
     /// In the median block.
@@ -67,6 +76,8 @@ pub struct BenchRecord {
     pub reserves_fnv: String,
     /// Checksum of the traders' balances at the end.
     pub balances_fnv: String,
+    /// Root of the state at the end, as 64 hexadecimal digits.
+    pub state_root: String,
 }
 
 /// Measures every configuration of `options`. Progress counts the set-up calls of each, then swaps.
@@ -102,7 +113,8 @@ fn measure(
         (0..=options.blocks).map(|_| workload.next_block(options.block_swaps)).collect();
     let reserves = workload.initial_reserves();
     let host = |config| {
-        let exchange = Exchange::new(options.variant, reserves, &blocks, config, progress)?;
+        let mut exchange = Exchange::new(options.variant, reserves, &blocks, config, progress)?;
+        exchange.add_accounts(options.extra_accounts, progress)?;
         Ok(Swaps { exchange, blocks: &blocks })
     };
     let turns = turns::run(&turn_options, host, progress)?;
@@ -110,12 +122,16 @@ fn measure(
     Ok((records.collect::<anyhow::Result<_>>()?, turns.scaling))
 }
 
-fn check(options: &BenchOptions) -> anyhow::Result<()> {
+pub(super) fn check(options: &BenchOptions) -> anyhow::Result<()> {
     ensure!(options.block_swaps > 0, "a block needs at least one swap");
     let most = options.distribution.pools() as usize;
     ensure!(
         options.distribution != Distribution::Disjoint || options.block_swaps <= most,
         "a disjoint block has at most {most} swaps"
+    );
+    ensure!(
+        options.extra_accounts <= EXTRA_ACCOUNTS_MAX,
+        "a state has at most {EXTRA_ACCOUNTS_MAX} further accounts"
     );
     Ok(())
 }
@@ -140,20 +156,30 @@ impl Host for Swaps<'_> {
     }
 }
 
-fn record(
-    row: &Row<Swaps<'_>>,
+/// The checksums of the state, which must be the model's and the published ones.
+pub(super) fn check_end(
+    exchange: &Exchange,
     options: &BenchOptions,
     workload: &Workload,
-) -> anyhow::Result<BenchRecord> {
-    let found = row.host.exchange.checksums()?;
+    threads: usize,
+) -> anyhow::Result<Checksums> {
+    let found = exchange.checksums()?;
     let expected = workload.model().checksums();
-    let name =
-        || format!("{} {} on {} threads", options.variant, options.distribution, row.threads);
+    let name = || format!("{} {} on {threads} threads", options.variant, options.distribution);
     ensure!(found == expected, "{} ends in {found}, the model in {expected}", name());
     let published = options.distribution.checksums(options.blocks + 1, options.block_swaps);
     if let Some(published) = published {
         ensure!(found == published, "{} ends in {found}, published is {published}", name());
     }
+    Ok(found)
+}
+
+fn record(
+    row: &Row<Swaps<'_>>,
+    options: &BenchOptions,
+    workload: &Workload,
+) -> anyhow::Result<BenchRecord> {
+    let found = check_end(&row.host.exchange, options, workload, row.threads)?;
     let figures = row.figures();
     Ok(BenchRecord {
         variant: options.variant,
@@ -161,6 +187,7 @@ fn record(
         threads: row.threads,
         block: options.block_swaps,
         blocks: options.blocks,
+        extra_accounts: options.extra_accounts,
         ns_per_swap_min: figures.ns_per_call.min,
         ns_per_swap_median: figures.ns_per_call.median,
         ns_per_swap_max: figures.ns_per_call.max,
@@ -168,5 +195,6 @@ fn record(
         gas_per_swap: figures.gas_per_call,
         reserves_fnv: format!("{:016x}", found.reserves),
         balances_fnv: format!("{:016x}", found.balances),
+        state_root: row.host.runtime().state_root()?.to_string(),
     })
 }

@@ -8,7 +8,7 @@
 use super::model::{Checksums, FEE_BP, TOKENS, TRADER_BALANCE, TRADERS};
 use super::workload::Swap;
 use crate::Progress;
-use crate::contracts::{OPERATOR, call, instantiate, next_block, query, set_up};
+use crate::contracts::{OPERATOR, SET_UP_CALLS_MAX, call, instantiate, next_block, query, set_up};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -93,18 +93,18 @@ impl Exchange {
         config: Config,
         progress: Progress<'_>,
     ) -> anyhow::Result<Self> {
-        Self::on(variant, reserves, swaps, Runtime::new(config)?, progress)
+        Self::on(Runtime::new(config)?, variant, reserves, swaps, progress)
     }
 
-    /// The same, in a runtime that has nothing in it yet.
+    /// As [`Self::new`], on a runtime that was made or opened before.
     ///
     /// # Errors
-    /// If a part of the set-up fails.
+    /// As for [`Self::new`].
     pub fn on(
+        mut runtime: Runtime,
         variant: Variant,
         reserves: &[[u128; 2]],
         swaps: &[Vec<Swap>],
-        mut runtime: Runtime,
         progress: Progress<'_>,
     ) -> anyhow::Result<Self> {
         let (contracts, calls) = match variant {
@@ -113,6 +113,36 @@ impl Exchange {
         };
         set_up(&mut runtime, &calls, progress)?;
         Ok(Self { runtime, contracts, pools: reserves.len() as u32 })
+    }
+
+    /// Gives so many further accounts a balance of the first token, in blocks of credits, so that
+    /// the state is as large as a chain's. None of them swaps. Progress counts calls.
+    ///
+    /// # Errors
+    /// If a credit fails.
+    pub fn add_accounts(&mut self, accounts: u32, progress: Progress<'_>) -> anyhow::Result<()> {
+        let mut done = 0;
+        while done < accounts {
+            let some = (accounts - done).min(SET_UP_CALLS_MAX as u32);
+            // Traders come first.
+            let calls: Vec<Call> =
+                (done..done + some).map(|number| self.credit(trader(TRADERS + number))).collect();
+            set_up(&mut self.runtime, &calls, &|_, _| ())?;
+            done += some;
+            progress(done.into(), accounts.into());
+        }
+        Ok(())
+    }
+
+    fn credit(&self, account: Address) -> Call {
+        match &self.contracts {
+            Contracts::Monolith { dex } => {
+                call(OPERATOR, *dex, "credit", (account, TOKENS[0], TRADER_BALANCE))
+            }
+            Contracts::Composed { tokens, .. } => {
+                call(OPERATOR, tokens[0], "mint", (account, TRADER_BALANCE))
+            }
+        }
     }
 
     /// The runtime that it is in.

@@ -7,6 +7,7 @@
 
 pub mod bench;
 pub mod exchange;
+pub mod kept;
 pub mod model;
 pub mod random;
 pub mod workload;

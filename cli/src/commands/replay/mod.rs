@@ -1,4 +1,7 @@
-//! `tollway replay`: real blocks and real swaps, held against the record and the oracle.
+//! `tollway replay`: real blocks and real swaps, and blocks of a kept state, held against the
+//! record and the oracle.
+
+mod block;
 
 use crate::args::{ReplayCommand, RuleName};
 use crate::format::{count, factor, sentence, thousands, wrapped};
@@ -16,6 +19,7 @@ use tollway_benches::{access, replay, v2};
 pub(crate) fn run(command: &ReplayCommand) -> Result<ExitCode> {
     match command {
         ReplayCommand::Swaps { file, threads, json } => swaps(file, threads.get(), *json),
+        ReplayCommand::Block(args) => block::run(args),
         ReplayCommand::Access { dir, threads, rule, json } => {
             access(dir, threads.get(), *rule, *json)
         }
