@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use support::puppet::{self, Cells, Op, act_leaf};
 use support::{ALICE, World, abi, method, module};
+use tollway::kept_state::snapshot::{Export, IMPORTING_KEY, import};
 use tollway::kept_state::{
     Backend, BackendError, Found, MemoryBackend, Ranges, Snapshot, VisitEntry, WriteBatch,
 };
@@ -496,6 +497,35 @@ fn a_state_that_no_runtime_wrote_is_refused() {
     assert!(matches!(long, Err(OpenError::Foreign { .. })));
     let unknown = open(&[(vec![9], vec![])]);
     assert!(matches!(unknown, Err(OpenError::Foreign { .. })), "an entry of no kind");
+}
+
+#[test]
+fn a_snapshot_is_the_same_chain_and_a_part_of_one_is_none() {
+    let mut world = World::with(config());
+    let contract = world.deploy(&puppet::wasm());
+    for _ in 0..5 {
+        step(&mut world.runtime, contract);
+    }
+    let mut stream = Vec::new();
+    let backend = world.runtime.backend().unwrap().expect("there is one");
+    Export::of(&*backend).unwrap().write(&mut stream, 0, &mut |_| ()).unwrap();
+    drop(backend);
+    let directory = tempfile::tempdir().unwrap();
+    let mut copy = disk(directory.path());
+    import(&mut &stream[..], &mut *copy, None, &mut |_| ()).unwrap();
+    let mut copy = World::on(config(), copy);
+    assert_eq!((copy.runtime.head(), copy.root()), (world.runtime.head(), world.root()));
+    assert_eq!(step(&mut copy.runtime, contract), step(&mut world.runtime, contract));
+    assert_eq!(copy.root(), world.root());
+
+    let mut part = MemoryBackend::new();
+    assert!(import(&mut &stream[..stream.len() - 1], &mut part, None, &mut |_| ()).is_err());
+    // What came was too little to be put down before the end, so it is put down here.
+    let mut batch = WriteBatch::new(Height(0));
+    batch.put(IMPORTING_KEY, &world.root().0).unwrap();
+    part.commit(&[batch]).unwrap();
+    let refused = Runtime::open(config(), Box::new(part)).unwrap_err();
+    assert!(matches!(refused, OpenError::Foreign { .. }), "{refused}");
 }
 
 #[test]

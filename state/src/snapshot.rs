@@ -42,6 +42,10 @@ const PROOF_BYTES_MAX: usize = 17 + 32 * 128;
 /// Chunks are collected up to this size before they are committed.
 const COMMIT_BYTES: usize = 8 << 20;
 
+/// The key of an entry that says that an import is under way, and of which root. It is no key of a
+/// state, so that nobody takes a part of one for the whole.
+pub const IMPORTING_KEY: &[u8] = b"\xffimporting";
+
 const MAGIC: &[u8; 16] = b"tollway snapshot";
 const CHECKSUM_BYTES: usize = 16;
 const HEAD_BYTES: usize = 16 + 4 + 8 + 32 + 4 + CHECKSUM_BYTES;
@@ -97,8 +101,8 @@ pub enum SnapshotError {
         /// Where.
         source: PartitionError,
     },
-    /// The store already holds something else.
-    #[error("the store has root {found} after importing, not {expected}: it held something else")]
+    /// The store already holds something else: a state, or a part of another snapshot.
+    #[error("the store has root {found}, and not from a part of the snapshot of {expected}")]
     NotEmpty {
         /// The snapshot's root.
         expected: Root,
@@ -316,7 +320,7 @@ impl StreamHead {
 ///
 /// # Errors
 /// [`SnapshotError`] says which chunk is wrong. All chunks before it are applied or not; the backend
-/// stays at height 0.
+/// stays at height 0, with [`IMPORTING_KEY`] among its entries.
 pub fn import(
     stream: &mut dyn Read,
     backend: &mut dyn Backend,
@@ -331,11 +335,24 @@ pub fn import(
     if backend.head() == head {
         return Ok(head);
     }
+    let mut importing = Found::new();
+    backend.read_many(&[IMPORTING_KEY], &mut importing)?;
+    let is_resumed = importing.get(0).is_some_and(|root| *root == head.root.0);
+    if is_resumed && height == head.height && height != Height(0) {
+        return finish(backend, head);
+    }
     if height != Height(0) {
         return Err(SnapshotError::NotNew { height });
     }
+    let found = backend.head().root;
+    if !is_resumed && found != Root::empty() {
+        return Err(SnapshotError::NotEmpty { expected: head.root, found });
+    }
     let mut prefixes = Vec::new();
     let mut waiting = WriteBatch::new(Height(0));
+    if !is_resumed {
+        waiting.put(IMPORTING_KEY, &head.root.0)?;
+    }
     let mut bytes = 0;
     for number in 0..chunks {
         let (proof, page, chunk_bytes) = read_chunk(stream, &head.root, number, chunks)?;
@@ -349,11 +366,22 @@ pub fn import(
     }
     verify_partition(prefixes).map_err(|source| SnapshotError::Missing { source })?;
     apply(backend, &mut waiting)?;
-    let found = backend.head().root;
-    if found != head.root {
-        return Err(SnapshotError::NotEmpty { expected: head.root, found });
+    backend.adopt(head.height)?;
+    finish(backend, head)
+}
+
+/// Takes the mark of an import off a backend that has all of it.
+fn finish(backend: &mut dyn Backend, head: Head) -> Result<Head, SnapshotError> {
+    let mut last = WriteBatch::new(head.height);
+    last.remove(IMPORTING_KEY)?;
+    let found = backend.commit(&[last])?;
+    if found != head {
+        let (expected, found) = (head.root, found.root);
+        return Err(SnapshotError::NotEmpty { expected, found });
     }
-    Ok(backend.adopt(head.height)?)
+    // What it looked like with the mark is nobody's past.
+    backend.prune(head.height)?;
+    Ok(backend.head())
 }
 
 /// Adds the entries that the backend does not hold yet.
