@@ -206,6 +206,10 @@ impl Runtime {
 
     /// Makes a block's changes the state, and its height the head.
     ///
+    /// Where a backend keeps the state, it gets them on another thread, while the next block runs: a
+    /// crash may lose the block until [`Self::kept`] says that it is durable. [`Self::flush`] waits
+    /// for that. Who is more than some thirty blocks ahead of the backend waits here.
+    ///
     /// # Errors
     /// [`StoreError::ForeignBatch`] if the batch was made from another state than the head's; the
     /// state is as before. [`StoreError::Keep`] if the backend failed, at this batch or an earlier
