@@ -45,7 +45,8 @@ pub(crate) fn run(options: &Options, rows: &[Row]) -> anyhow::Result<Vec<Record>
         let record = measure(row, options).with_context(|| row.title())?;
         for (other, other_record) in rows.iter().zip(&records).take(index) {
             ensure!(
-                other.name != row.name || other_record.root == record.root,
+                (other.name, other.root_of) != (row.name, Some("state"))
+                    || other_record.root == record.root,
                 "{} and {} have different roots for one state",
                 other.title(),
                 row.title()

@@ -43,7 +43,8 @@ pub(crate) type Open = fn(&Path, u32) -> anyhow::Result<Box<dyn Store>>;
 #[derive(Clone, Copy)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
-    /// Which of the stores by that name. All of one name must have the same root.
+    /// Which of the stores by that name. All of one name must have the same root, if it is of the
+    /// state.
     pub(crate) kind: &'static str,
     /// In the lock file.
     pub(crate) package: &'static str,
@@ -71,7 +72,9 @@ pub(crate) fn all() -> Vec<Row> {
         #[cfg(feature = "nomt")]
         nomt::ROW,
         #[cfg(feature = "qmdb")]
-        qmdb::ROW,
+        qmdb::ORDERED,
+        #[cfg(feature = "qmdb")]
+        qmdb::UNORDERED,
     ]
 }
 
