@@ -24,6 +24,8 @@ pub(crate) struct Record {
     pub(crate) block_ms_median: f64,
     pub(crate) block_ms_max: f64,
     pub(crate) processor_us_per_key: f64,
+    /// The share of all cores' time that other processes had during the blocks.
+    pub(crate) others_share: Option<f64>,
     pub(crate) resident_bytes: Option<u64>,
     /// On disk once the process is killed; `None` for a store in memory, as the next.
     pub(crate) disk_bytes: Option<u64>,
@@ -91,6 +93,7 @@ fn measure(row: &Row, options: &Options) -> anyhow::Result<Record> {
         block_ms_median: median,
         block_ms_max: sorted[sorted.len() - 1],
         processor_us_per_key: filled.processor_ns as f64 / 1e3 / updates,
+        others_share: filled.others_share,
         resident_bytes: filled.resident_bytes,
         disk_bytes,
         reopen_s: reopened.map(|reopened| reopened.elapsed_ns as f64 / 1e9),

@@ -4,7 +4,7 @@ use crate::args::Options;
 use crate::measure::Record;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
-const HEADINGS: [&str; 12] = [
+const HEADINGS: [&str; 13] = [
     "store",
     "version",
     "keys/s",
@@ -12,6 +12,7 @@ const HEADINGS: [&str; 12] = [
     "min",
     "max",
     "CPU µs/key",
+    "others %",
     "RSS MB",
     "disk MB",
     "reopen s",
@@ -20,7 +21,7 @@ const HEADINGS: [&str; 12] = [
 ];
 
 /// The columns of numbers.
-const NUMBERS: std::ops::Range<usize> = 2..10;
+const NUMBERS: std::ops::Range<usize> = 2..11;
 
 const NOTES: &str = "\
 One store after the other, each in a process of its own; a warm-up block before those measured.
@@ -28,7 +29,8 @@ keys/s and ms/block are medians over blocks, min and max beside them. A block st
 updates in no order, and ends when the store has it, with its root, and on disk where it is durable:
 batches and sorting are in, drawing the updates, execution, signatures and proofs are not. CPU is that
 of all threads during the measured blocks; a store that works in the background may owe more after
-the last. RSS and disk are as they stand after the last block. Then the process is killed, and reopen
+the last. Others is the share of all cores' time that other processes had meanwhile: compare rows where
+it is small. RSS and disk are as they stand after the last block. Then the process is killed, and reopen
 is how long another takes to open what it left, with files in the system's cache. It has the same
 root, and the values that it must have at every key of the last block and at keys spread over all.";
 
@@ -78,6 +80,7 @@ fn row(record: &Record) -> [String; HEADINGS.len()] {
         whole(record.block_ms_min),
         whole(record.block_ms_max),
         format!("{:.2}", record.processor_us_per_key),
+        record.others_share.map_or_else(none, |share| whole(share * 100.0)),
         megabytes(record.resident_bytes),
         megabytes(record.disk_bytes),
         record.reopen_s.map_or_else(none, |seconds| format!("{seconds:.2}")),

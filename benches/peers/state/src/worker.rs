@@ -67,6 +67,8 @@ pub(crate) enum Line {
 pub(crate) struct Filled {
     /// Of all threads, during the measured blocks.
     pub(crate) processor_ns: u64,
+    /// The share of all cores' time that other processes had meanwhile.
+    pub(crate) others_share: Option<f64>,
     /// Memory of the process.
     pub(crate) resident_bytes: Option<u64>,
     /// In hexadecimal digits.
@@ -123,6 +125,7 @@ pub(crate) fn fill(
     say(Line::Loaded)?;
     store.commit(workload.next_block())?;
     let start = processor_time(ClockId::ProcessCPUTime);
+    let (all_clock, machine) = (Instant::now(), Machine::now());
     let mut drawing = Duration::ZERO;
     for _ in 0..options.blocks {
         let clock = processor_time(ClockId::ThreadCPUTime);
@@ -135,6 +138,9 @@ pub(crate) fn fill(
     let processor = processor_time(ClockId::ProcessCPUTime) - start;
     let filled = Filled {
         processor_ns: nanoseconds(processor.saturating_sub(drawing)),
+        others_share: machine.and_then(|before| {
+            Machine::now()?.others_share(&before, processor, all_clock.elapsed())
+        }),
         resident_bytes: resident_bytes(),
         root: root(store.as_ref()),
     };
@@ -204,6 +210,37 @@ fn processor_time(clock: ClockId) -> Duration {
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
+/// What all cores did since the machine started, in the system's own unit.
+struct Machine {
+    cores: usize,
+    busy: u64,
+    all: u64,
+}
+
+impl Machine {
+    /// As Linux counts it; elsewhere nobody tells.
+    fn now() -> Option<Machine> {
+        Machine::of(&std::fs::read_to_string("/proc/stat").ok()?)
+    }
+
+    fn of(stat: &str) -> Option<Machine> {
+        let cores = stat.lines().filter(|line| line.starts_with("cpu")).count().checked_sub(1)?;
+        // user nice system idle iowait irq softirq steal, then parts of the first two again
+        let numbers = stat.lines().next()?.split_whitespace().skip(1).take(8);
+        let times: Vec<u64> = numbers.map(str::parse).collect::<Result<_, _>>().ok()?;
+        let all = times.iter().sum();
+        Some(Machine { cores, busy: all - times.get(3)? - times.get(4)?, all })
+    }
+
+    /// The share of others since `before`, of which this process had `own`.
+    fn others_share(&self, before: &Machine, own: Duration, elapsed: Duration) -> Option<f64> {
+        let all = self.all.checked_sub(before.all).filter(|all| *all > 0)?;
+        let busy = self.busy.checked_sub(before.busy)? as f64 / all as f64;
+        let own = own.as_secs_f64() / (elapsed.as_secs_f64() * self.cores as f64);
+        Some((busy - own).max(0.0))
+    }
+}
+
 /// Memory of this process, as Linux counts it; elsewhere nobody tells.
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -267,6 +304,21 @@ mod tests {
             let is_same = at_once.root() == in_parts.root();
             assert_eq!(is_same, root_of == "state", "{}", row.title());
         }
+    }
+
+    #[test]
+    fn others_are_what_is_busy_and_not_us() {
+        let stat =
+            |user, idle| format!("cpu {user} 0 10 {idle} 20 0 0 30 0 0\ncpu0 1\ncpu1 2\nintr 3");
+        let before = Machine::of(&stat(100, 200)).unwrap();
+        let after = Machine::of(&stat(400, 300)).unwrap();
+        assert_eq!((before.cores, before.busy, before.all), (2, 140, 360));
+        // Two cores for two seconds, three quarters busy, one second of it ours.
+        let seconds = Duration::from_secs;
+        let share = after.others_share(&before, seconds(1), seconds(2)).unwrap();
+        assert!((share - 0.5).abs() < 1e-9, "{share}");
+        assert_eq!(after.others_share(&before, seconds(4), seconds(2)), Some(0.0));
+        assert_eq!(after.others_share(&after, seconds(1), seconds(2)), None);
     }
 
     /// Loses the last update of every block.
