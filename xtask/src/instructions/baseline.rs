@@ -5,12 +5,13 @@ use std::fmt::Write;
 /// Counts, by phase, in order.
 pub(crate) type Counts = Vec<(String, u64)>;
 
-/// More than this many parts of a hundred above the baseline is a regression. Over eight runs
-/// totals moved by 0.1 % and large phases by 0.4 %, because hash seeds differ between runs.
+/// More than this many parts of a hundred above the baseline is a regression: of a total, or of what
+/// the phase adds to its case's total. Totals move by up to 0.4 %, because hash seeds differ between
+/// runs; a phase moves by up to 1 % of the total (resolve of `hot-composed`, 3,612 to 3,963 of
+/// 36,800), because of how far the few keys that every call names are from where their search starts.
 const TOLERANCE_PCT: u64 = 1;
 
-/// So many instructions may always come and go: small phases moved by up to 16, which is more than
-/// their percentage.
+/// So many instructions may always come and go: small totals move by more than their percentage.
 const TOLERANCE: u64 = 20;
 
 /// The counts of all cases, and what they were made with.
@@ -107,10 +108,11 @@ impl Baseline {
     pub(crate) fn regressions(&self, old: &Self) -> Vec<String> {
         let mut worse = Vec::new();
         for (name, counts) in &self.cases {
+            let total = old.count(name, "total").unwrap_or(0);
             for (phase, count) in counts {
                 match old.count(name, phase) {
                     None => worse.push(format!("{name} {phase}: not in the baseline")),
-                    Some(before) if *count > most(before) => {
+                    Some(before) if *count > most(before, total) => {
                         worse.push(format!("{name} {phase}: {count}, baseline {before}"));
                     }
                     Some(_) => {}
@@ -130,9 +132,9 @@ impl Baseline {
     }
 }
 
-/// The most that is still no regression.
-fn most(before: u64) -> u64 {
-    before.saturating_add(TOLERANCE.max(before.saturating_mul(TOLERANCE_PCT) / 100))
+/// The most that is still no regression, of a count of a case with this total.
+fn most(before: u64, total: u64) -> u64 {
+    before.saturating_add(TOLERANCE.max(total.saturating_mul(TOLERANCE_PCT) / 100))
 }
 
 #[cfg(test)]
@@ -171,9 +173,9 @@ mod tests {
             assert_eq!(baseline(counts).regressions(&old), expected);
         };
         check(&[("plan", 100), ("total", 10_000)], &[]);
-        check(&[("plan", 120), ("total", 10_100)], &[]);
+        check(&[("plan", 200), ("total", 10_100)], &[]);
         check(&[("plan", 1), ("total", 1)], &[]);
-        check(&[("plan", 121), ("total", 10_000)], &["hot plan: 121, baseline 100"]);
+        check(&[("plan", 201), ("total", 10_000)], &["hot plan: 201, baseline 100"]);
         check(&[("plan", 100), ("total", 10_101)], &["hot total: 10101, baseline 10000"]);
         check(&[("plan", 100)], &["hot total: no longer counted"]);
         check(&[("plan", 100), ("total", 1), ("more", 1)], &["hot more: not in the baseline"]);

@@ -40,7 +40,11 @@ const PHASES: [(&str, &[&str]); 5] = [
     ("commit", &["tollway::runtime::run::<impl tollway::runtime::Runtime>::settle", COMMIT]),
     (
         "total",
-        &["tollway::runtime::run::<impl tollway::runtime::Runtime>::execute_in_pool", COMMIT],
+        &[
+            "tollway::resolve::resolve",
+            "tollway::runtime::run::<impl tollway::runtime::Runtime>::execute_in_pool",
+            COMMIT,
+        ],
     ),
 ];
 
