@@ -6,10 +6,10 @@ use std::fmt::Write;
 pub(crate) type Counts = Vec<(String, u64)>;
 
 /// More than this many parts of a hundred above the baseline is a regression: of a total, or of what
-/// the phase adds to its case's total. Totals move by up to 0.4 %, because hash seeds differ between
+/// the phase adds to its case's total. Totals move by up to 0.9 %, because hash seeds differ between
 /// runs; a phase moves by up to 1 % of the total (resolve of `hot-composed`, 3,612 to 3,963 of
 /// 36,800), because of how far the few keys that every call names are from where their search starts.
-const TOLERANCE_PCT: u64 = 1;
+const TOLERANCE_PCT: u64 = 2;
 
 /// So many instructions may always come and go: small totals move by more than their percentage.
 const TOLERANCE: u64 = 20;
@@ -173,10 +173,10 @@ mod tests {
             assert_eq!(baseline(counts).regressions(&old), expected);
         };
         check(&[("plan", 100), ("total", 10_000)], &[]);
-        check(&[("plan", 200), ("total", 10_100)], &[]);
+        check(&[("plan", 300), ("total", 10_200)], &[]);
         check(&[("plan", 1), ("total", 1)], &[]);
-        check(&[("plan", 201), ("total", 10_000)], &["hot plan: 201, baseline 100"]);
-        check(&[("plan", 100), ("total", 10_101)], &["hot total: 10101, baseline 10000"]);
+        check(&[("plan", 301), ("total", 10_000)], &["hot plan: 301, baseline 100"]);
+        check(&[("plan", 100), ("total", 10_201)], &["hot total: 10201, baseline 10000"]);
         check(&[("plan", 100)], &["hot total: no longer counted"]);
         check(&[("plan", 100), ("total", 1), ("more", 1)], &["hot more: not in the baseline"]);
     }
