@@ -45,6 +45,12 @@ impl From<BackendError> for KeepError {
     }
 }
 
+impl From<KeepError> for BackendError {
+    fn from(error: KeepError) -> Self {
+        Self::Failed { why: error.reason().to_string() }
+    }
+}
+
 impl PartialEq for KeepError {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -128,7 +134,13 @@ impl Keeper {
         let (queue, batches) = sync_channel(QUEUED_MAX);
         let run = {
             let shared = Arc::clone(&shared);
-            move || shared.keep(&batches, &pool)
+            move || {
+                // Whoever waits must learn of a backend that panicked, too.
+                let keep = || shared.keep(&batches, &pool);
+                if catch_unwind(AssertUnwindSafe(keep)).is_err() {
+                    shared.fail(BackendError::Bug("the backend panicked"));
+                }
+            }
         };
         let thread = std::thread::Builder::new().name("tollway-keeper".into()).spawn(run);
         let thread = thread.map_err(|error| error.to_string())?;
@@ -157,7 +169,7 @@ impl Keeper {
             progress.queued += 1;
         }
         let sent = self.queue.as_ref().is_some_and(|queue| queue.send(batch).is_ok());
-        // Without a receiver the thread has failed since, and counts what it did not take as done.
+        // Without a receiver, the thread has failed since.
         if sent { Ok(()) } else { self.kept().map(|_| ()) }
     }
 
@@ -192,12 +204,11 @@ impl Keeper {
     /// [`BackendError`] if there is no way back; [`BackendError::Failed`] if the backend failed
     /// before.
     pub(crate) fn rollback(&self, height: Height) -> Result<Head, BackendError> {
-        let failed = |error: KeepError| BackendError::Failed { why: error.reason().to_string() };
-        let mut backend = self.lock().map_err(failed)?;
+        let mut backend = self.lock()?;
         let history = backend.history_mut().ok_or(BackendError::Unsupported { what: "history" })?;
         let head = history.rollback(height)?;
         self.shared.renew(&**backend)?;
-        self.shared.note(&**backend, Ok(()), 0).map_err(failed)?;
+        self.shared.note(&**backend, Ok(()), 0)?;
         Ok(head)
     }
 
@@ -237,10 +248,7 @@ impl Below for Shared {
             }
             None => Err(missing),
         };
-        result.map_err(|error| {
-            let mut progress = self.progress.lock();
-            progress.failure.get_or_insert_with(|| error.into()).clone()
-        })
+        result.map_err(|error| self.fail(error))
     }
 }
 
@@ -267,11 +275,7 @@ impl Shared {
                 std::iter::once(first).chain(batches.try_iter().take(QUEUED_MAX - 1)).collect();
             let mut guard = self.backend.lock();
             let backend = &mut **guard;
-            // Whoever waits must learn of a backend that panicked, too.
-            let commit = || pool.install(|| backend.commit(&group)).map(|_| ());
-            let result = catch_unwind(AssertUnwindSafe(commit))
-                .unwrap_or(Err(BackendError::Bug("the backend panicked in a commit")));
-            let result = result.and_then(|()| self.renew(backend));
+            let result = pool.install(|| backend.commit(&group)).and_then(|_| self.renew(backend));
             let noted = self.note(backend, result, group.len() as u64);
             drop(guard);
             // What was queued is let go of with the receiver.
@@ -289,19 +293,27 @@ impl Shared {
         Ok(())
     }
 
+    /// Says how far the backend is, and what became of what it was asked for.
     fn note(
         &self,
         backend: &dyn Backend,
         result: Result<(), BackendError>,
         done: u64,
     ) -> Result<Kept, KeepError> {
+        if let Err(error) = result {
+            self.fail(error);
+        }
         let mut progress = self.progress.lock();
         progress.done += done;
         progress.kept = Kept { head: backend.head(), durable: backend.durable_head() };
-        if let Err(error) = result {
-            progress.failure.get_or_insert_with(|| error.into());
-        }
         self.changed.notify_all();
         progress.failure.clone().map_or(Ok(progress.kept), Err)
+    }
+
+    /// Notes a failure, and gives the first that there was.
+    fn fail(&self, error: BackendError) -> KeepError {
+        let mut progress = self.progress.lock();
+        self.changed.notify_all();
+        progress.failure.get_or_insert_with(|| error.into()).clone()
     }
 }

@@ -35,7 +35,16 @@ pub fn contract_key(address: &Address) -> Vec<u8> {
 
 /// The state key of a contract's storage key.
 pub fn storage_key(address: &Address, key: &[u8]) -> Vec<u8> {
-    [&[STORAGE][..], &address.0, key].concat()
+    let mut state_key = Vec::with_capacity(1 + address.0.len() + key.len());
+    push_storage_key(&mut state_key, address, key);
+    state_key
+}
+
+/// Appends what [`storage_key`] gives.
+pub(crate) fn push_storage_key(to: &mut Vec<u8>, address: &Address, key: &[u8]) {
+    to.push(STORAGE);
+    to.extend_from_slice(&address.0);
+    to.extend_from_slice(key);
 }
 
 /// The entry of a contract.
@@ -44,10 +53,7 @@ pub(crate) fn contract_entry(contract: &Contract) -> (Vec<u8>, Vec<u8>) {
     (contract_key(&contract.address), value)
 }
 
-/// The root of a state, made from all its entries.
-///
-/// # Panics
-/// If a key comes twice.
+/// The root of a state, made from all its entries, in any order, each key once.
 pub fn root_of<K, V>(entries: impl IntoParallelIterator<Item = (K, V)>) -> Root
 where
     K: AsRef<[u8]> + Send,

@@ -276,10 +276,7 @@ fn a_state_that_cannot_be_read_stops_the_block() {
         let declared = Cells { reads: vec![if undeclared { 1 } else { 77 }], ..Cells::default() };
         let block = world.next_block(vec![act_leaf(contract, &[op], declared)]);
         let refused = world.runtime.execute(&block).unwrap_err();
-        assert!(
-            matches!(refused, ExecuteError::Keep(_) | ExecuteError::Store(StoreError::Keep(_))),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, ExecuteError::Store(StoreError::Keep(_))), "{refused:?}");
         assert!(world.runtime.storage(contract, &[0, 99]).is_err());
         assert_eq!(world.runtime.head(), Height(1));
         assert!(world.runtime.kept().is_err());
@@ -291,6 +288,8 @@ fn a_state_that_cannot_be_read_stops_the_block() {
 enum Crime {
     Refuse,
     Panic,
+    /// Panics when asked for a snapshot, which is after a commit.
+    PanicLater,
     Dawdle,
     /// Its snapshots can't be read.
     Blind,
@@ -352,7 +351,7 @@ impl Backend for Crooked {
                 Crime::Refuse => return Err(BackendError::DiskFull { during: "testing" }),
                 Crime::Panic => panic!("a panic that a test asked for"),
                 Crime::Dawdle => std::thread::sleep(Duration::from_millis(20)),
-                Crime::Blind => {}
+                Crime::PanicLater | Crime::Blind => {}
             }
         }
         self.inner.commit(batches)
@@ -363,6 +362,10 @@ impl Backend for Crooked {
     }
 
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, BackendError> {
+        assert!(
+            self.crime != Crime::PanicLater || !self.go.load(Ordering::Relaxed),
+            "a panic that a test asked for"
+        );
         let inner = self.inner.snapshot()?;
         Ok(match self.crime {
             Crime::Blind => Box::new(BlindSnapshot { inner, go: Arc::clone(&self.go) }),
@@ -378,7 +381,8 @@ impl Backend for Crooked {
 fn crooked(crime: Crime) -> (World, Address, Arc<AtomicBool>) {
     let go = Arc::new(AtomicBool::new(false));
     let backend = Crooked { inner: MemoryBackend::new(), crime, go: Arc::clone(&go) };
-    let mut world = World::on(config(), Box::new(backend));
+    let cache_keys_max = usize::from(crime == Crime::PanicLater);
+    let mut world = World::on(Config { cache_keys_max, ..config() }, Box::new(backend));
     let contract = world.deploy(&puppet::wasm());
     step(&mut world.runtime, contract);
     world.runtime.flush().expect("the backend works");
@@ -387,7 +391,7 @@ fn crooked(crime: Crime) -> (World, Address, Arc<AtomicBool>) {
 
 #[test]
 fn everybody_learns_of_a_backend_that_failed() {
-    for crime in [Crime::Refuse, Crime::Panic] {
+    for crime in [Crime::Refuse, Crime::Panic, Crime::PanicLater] {
         let (mut world, contract, go) = crooked(crime);
         let runtime = &mut world.runtime;
         go.store(true, Ordering::Relaxed);

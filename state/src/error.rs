@@ -86,7 +86,7 @@ pub enum BackendError {
         head: Height,
     },
     /// A batch writes one key twice.
-    #[error("key {} is written twice at height {height}", hex(key))]
+    #[error("key {} is written twice at height {height}", key_hex(key))]
     DuplicateKey {
         /// The batch's height.
         height: Height,
@@ -143,8 +143,8 @@ impl BackendError {
     }
 }
 
-/// A key as text, cut where it is long.
-fn hex(key: &[u8]) -> String {
+/// A key as hexadecimal text, for messages: its first 64 bytes, and how many there are.
+pub fn key_hex(key: &[u8]) -> String {
     let shown: String = key.iter().take(64).map(|byte| format!("{byte:02x}")).collect();
     if key.len() > 64 { format!("{shown}... of {} bytes", key.len()) } else { shown }
 }

@@ -33,7 +33,7 @@ pub use backend::{
     Backend, Change, History, Proofs, Ranges, Snapshot, VisitChange, VisitEntry, VisitValue,
 };
 pub use batch::{Write, WriteBatch, check_heights};
-pub use error::BackendError;
+pub use error::{BackendError, key_hex};
 pub use found::{Found, Sorted};
 pub use head::{Head, Height, Position};
 pub use memory::MemoryBackend;

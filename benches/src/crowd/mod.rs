@@ -51,7 +51,7 @@ pub struct CrowdRecord {
     pub quiet_blocks: usize,
     /// Gas a call, over all measured blocks.
     pub gas_per_call: f64,
-    /// The digest of the state at the end.
+    /// The state root at the end.
     pub state_root: String,
 }
 

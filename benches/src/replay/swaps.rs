@@ -12,7 +12,7 @@
 //! # Invariants
 //! 1. Reserves are compared after every swap, by the pair's own event, and at the end by its view.
 //! 2. Receipts and state are the oracle's for any number of threads; other receipts are an error,
-//!    another state shows in the digests.
+//!    another state shows in the roots.
 
 use super::expect_equal;
 use crate::Progress;

@@ -72,7 +72,8 @@ impl Oracle {
     /// What is uploaded, instantiated or committed later is not known to it.
     ///
     /// # Panics
-    /// If host functions can't be linked, which no input can bring about.
+    /// If host functions can't be linked, which no input can bring about, or a backend that holds the
+    /// state can't be read.
     pub fn new(runtime: &Runtime) -> Self {
         let mut linker = Linker::new(runtime.engine());
         link::<Guest>(&mut linker).expect("a new linker has none of the host functions");

@@ -176,7 +176,7 @@ impl Runtime {
             gas_limit,
         };
         let (receipt, writes) = self.run_alone(task).map_err(|bug| {
-            self.failure().map_or(InstantiateError::Bug(bug), InstantiateError::Keep)
+            self.failure().map_or(InstantiateError::Bug(bug), InstantiateError::Store)
         })?;
         if !receipt.is_success() {
             return Err(failed(receipt));

@@ -5,7 +5,6 @@ use crate::block::Height;
 use crate::bytes::Bytes;
 use crate::engine::artifact::DirectoryError;
 use crate::engine::code::CodeHash;
-use crate::keeper::KeepError;
 use crate::receipt::{Outcome, Receipt};
 use crate::resolve::BlockTooLarge;
 use crate::store::StoreError;
@@ -69,10 +68,7 @@ pub enum ExecuteError {
     /// The access sets of the block are too large together.
     #[error(transparent)]
     TooLarge(#[from] BlockTooLarge),
-    /// The state could not be read.
-    #[error(transparent)]
-    Keep(#[from] KeepError),
-    /// The state could not be held.
+    /// The state could not be read, or not be held.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The runtime broke its own invariant. A bug: please report it.
@@ -128,12 +124,9 @@ pub enum InstantiateError {
         /// The receipt of `init`.
         receipt: Box<Receipt>,
     },
-    /// The state could not be changed.
+    /// The state could not be read, or not be changed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The state could not be read.
-    #[error(transparent)]
-    Keep(#[from] KeepError),
     /// The runtime broke its own invariant. A bug: please report it.
     #[error("internal error: {0}")]
     Bug(&'static str),

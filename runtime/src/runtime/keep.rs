@@ -14,7 +14,7 @@ use crate::engine::code::CodeHash;
 use crate::engine::validate::UploadError;
 use crate::keeper::{BackendRef, Keeper};
 use crate::registry::{Contract, Registry};
-use crate::state::{self, CODE, CONTRACT, STORAGE};
+use crate::state::{self, CODE, CONTRACT, STORAGE, push_storage_key};
 use crate::store::cache::StateKeys;
 use crate::store::{FOUND_AT_ONCE, MemoryStore, Place, StoreError, WriteBatch};
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use tollway_host_api::Address;
 use tollway_host_api::key::KEY_BYTES_MAX;
 use tollway_host_api::value::{DecodeError, check_fields};
-use tollway_state::{Backend, BackendError, Head, Root, Snapshot};
+use tollway_state::{Backend, BackendError, Head, Root, Snapshot, key_hex};
 
 /// Why a kept state could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +53,7 @@ pub enum OpenError {
         error: DecodeError,
     },
     /// An entry is none that a runtime has written.
-    #[error("entry {} is {what}", hex(.key))]
+    #[error("entry {} is {what}", key_hex(.key))]
     Foreign {
         /// Its key.
         key: Vec<u8>,
@@ -63,10 +63,6 @@ pub enum OpenError {
     /// The state is larger than the store.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-fn hex(key: &[u8]) -> String {
-    key.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What is done with each entry, until an error.
@@ -218,8 +214,8 @@ impl Runtime {
     }
 
     /// What the backend failed with, if that is why a run could not be finished.
-    pub(super) fn failure(&self) -> Option<KeepError> {
-        self.kept().err()
+    pub(super) fn failure(&self) -> Option<StoreError> {
+        self.kept().err().map(StoreError::Keep)
     }
 
     /// Makes the state of a height that of the runtime.
@@ -353,9 +349,7 @@ impl Runtime {
         let Some(keeper) = self.keeper.take() else { return Err(unsupported.into()) };
         let result = (|| {
             let head = keeper.rollback(height)?;
-            let failed =
-                |error: KeepError| BackendError::Failed { why: error.reason().to_string() };
-            self.load(&*keeper.backend().map_err(failed)?, height)?;
+            self.load(&*keeper.backend().map_err(BackendError::from)?, height)?;
             Ok(head)
         })();
         self.keeper = Some(keeper);
@@ -394,11 +388,8 @@ impl Runtime {
                     Place::Slot(slot) => self.store.name(*slot),
                     Place::Key(named) => (named.0, &*named.1),
                 };
-                let address = &self.registry.contract(contract).address;
                 state_key.clear();
-                state_key.push(STORAGE);
-                state_key.extend_from_slice(&address.0);
-                state_key.extend_from_slice(key);
+                push_storage_key(&mut state_key, &self.registry.contract(contract).address, key);
                 match &write.value {
                     Some(value) => kept.put(&state_key, value)?,
                     None => kept.remove(&state_key)?,

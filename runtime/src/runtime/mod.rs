@@ -246,7 +246,7 @@ impl Runtime {
     /// [`Limits::call_gas_max`](crate::Limits::call_gas_max); the caller is [`Address::ZERO`].
     ///
     /// # Errors
-    /// [`ExecuteError::Keep`] if the state can't be read, and [`ExecuteError::Bug`]: what a wrong call
+    /// [`ExecuteError::Store`] if the state can't be read, and [`ExecuteError::Bug`]: what a wrong call
     /// leads to is in its receipt.
     pub fn query(
         &self,
@@ -282,7 +282,7 @@ impl Runtime {
         };
         let (receipt, _) = self
             .run_alone(task)
-            .map_err(|bug| self.failure().map_or(ExecuteError::Bug(bug), ExecuteError::Keep))?;
+            .map_err(|bug| self.failure().map_or(ExecuteError::Bug(bug), ExecuteError::Store))?;
         Ok(receipt)
     }
 

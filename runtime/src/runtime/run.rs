@@ -111,7 +111,7 @@ impl Runtime {
         let this = &*self;
         this.pool
             .install(|| this.execute_in_pool(block, memory, clock))
-            .map_err(|bug| this.failure().map_or(ExecuteError::Bug(bug), ExecuteError::Keep))
+            .map_err(|bug| this.failure().map_or(ExecuteError::Bug(bug), ExecuteError::Store))
     }
 
     fn check_block(&self, block: &Block) -> Result<(), ExecuteError> {

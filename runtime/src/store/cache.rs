@@ -16,7 +16,7 @@ use crate::block::Height;
 use crate::bytes::{Bytes, Key};
 use crate::keeper::KeepError;
 use crate::registry::{ContractIndex, Registry};
-use crate::state::STORAGE;
+use crate::state::push_storage_key;
 use crate::store::StoreError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -72,9 +72,7 @@ pub(crate) struct StateKeys {
 impl StateKeys {
     /// Adds the key of a stored value.
     pub(crate) fn push(&mut self, registry: &Registry, contract: ContractIndex, key: &[u8]) {
-        self.bytes.push(STORAGE);
-        self.bytes.extend_from_slice(&registry.contract(contract).address.0);
-        self.bytes.extend_from_slice(key);
+        push_storage_key(&mut self.bytes, &registry.contract(contract).address, key);
         self.ends.push(self.bytes.len());
     }
 
