@@ -1,4 +1,5 @@
-//! Compiles the sample contracts to Wasm by a `cargo build` inside this one.
+//! Compiles the sample contracts to Wasm by a `cargo build` inside this one: every crate
+//! `contracts/<family>/<name>`, whose package is `tollway-contract-<name>`. Each becomes a constant.
 //!
 //! The inner build has a target directory of its own, as this one holds the lock of the outer,
 //! and none of the outer's flags and wrappers (a `cargo clippy` would lint the contracts instead
@@ -11,7 +12,9 @@ use std::process::{Command, Output};
 
 const TARGET: &str = "wasm32v1-none";
 const PROFILE: &str = "contract";
-const CONTRACTS: [&str; 6] = ["token", "pair", "dex", "vote", "light", "synthetic"];
+
+/// Folders of `contracts` that hold no family of contracts.
+const NOT_FAMILIES: [&str; 2] = ["interfaces", "wasm"];
 
 /// What decides the output besides the contracts themselves.
 const SOURCES: [&str; 7] = [
@@ -52,31 +55,92 @@ fn main() {
     // <target>/<profile>/build/<package>/out
     let target = out.ancestors().nth(4).unwrap_or(&out).join("contracts");
 
-    let watched = CONTRACTS.map(|name| format!("contracts/{name}"));
-    for path in watched.iter().map(String::as_str).chain(SOURCES) {
+    let contracts = find_contracts(&root.join("contracts"));
+    let watched = contracts.iter().map(|contract| contract.folder.as_path());
+    for path in watched.chain(SOURCES.map(Path::new)) {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
     }
+    println!("cargo::rerun-if-changed={}", root.join("contracts").display());
     println!("cargo::rerun-if-changed=build.rs");
 
     ensure_target();
-    build(root, &target);
-    for name in CONTRACTS {
-        let built = target.join(TARGET).join(PROFILE).join(format!("tollway_contract_{name}.wasm"));
+    build(root, &target, &contracts);
+    for Contract { name, .. } in &contracts {
+        let file = format!("tollway_contract_{}.wasm", name.replace('-', "_"));
+        let built = target.join(TARGET).join(PROFILE).join(file);
         let copied = out.join(format!("{name}.wasm"));
         if let Err(error) = std::fs::copy(&built, &copied) {
             panic!("cannot copy {}: {error}", built.display());
         }
     }
+    let constants = out.join("contracts.rs");
+    if let Err(error) = std::fs::write(&constants, constants_of(&contracts)) {
+        panic!("cannot write {}: {error}", constants.display());
+    }
 }
 
-fn build(root: &Path, target: &Path) {
+/// A sample contract.
+struct Contract {
+    name: String,
+    /// Below the workspace.
+    folder: PathBuf,
+}
+
+/// The contracts in all families, by name.
+fn find_contracts(folder: &Path) -> Vec<Contract> {
+    let mut found = Vec::new();
+    for family in folders_in(folder) {
+        if NOT_FAMILIES.contains(&family.as_str()) {
+            continue;
+        }
+        for name in folders_in(&folder.join(&family)) {
+            let below = Path::new("contracts").join(&family).join(&name);
+            if folder.join(&family).join(&name).join("Cargo.toml").is_file() {
+                found.push(Contract { name, folder: below });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
+}
+
+fn folders_in(folder: &Path) -> Vec<String> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => panic!("cannot list {}: {error}", folder.display()),
+    };
+    let folders = entries.flatten().filter(|entry| entry.path().is_dir());
+    folders.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
+/// A constant for each contract, and the list of all.
+fn constants_of(contracts: &[Contract]) -> String {
+    let mut text = String::new();
+    let mut list = String::new();
+    for Contract { name, folder } in contracts {
+        let constant = name.replace('-', "_").to_uppercase();
+        text += &format!(
+            "/// The contract in `{}`.\n\
+             pub const {constant}: &[u8] = \
+             include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.wasm\"));\n\n",
+            folder.display()
+        );
+        list += &format!("    (\"{name}\", {constant}),\n");
+    }
+    text + &format!(
+        "/// All of them, with their names, in the order of those.\n\
+         pub const ALL: &[(&str, &[u8])] = &[\n{list}];\n"
+    )
+}
+
+fn build(root: &Path, target: &Path, contracts: &[Contract]) {
     let mut command = Command::new(variable("CARGO"));
     command
         .current_dir(root)
         .args(["build", "--quiet", "--target", TARGET, "--profile", PROFILE])
         .arg("--target-dir")
         .arg(target);
-    for name in CONTRACTS {
+    for Contract { name, .. } in contracts {
         command.args(["--package", &format!("tollway-contract-{name}")]);
     }
     for (name, _) in env::vars_os() {

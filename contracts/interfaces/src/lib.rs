@@ -8,7 +8,7 @@ extern crate alloc;
 use alloc::vec::Vec;
 use tollway_sdk::{Address, interface};
 
-/// A fungible token: what others need of it. The contract is in `contracts/token`.
+/// A fungible token: what others need of it. The contract is in `contracts/assets/token`.
 #[interface]
 pub trait Token {
     /// Moves `amount` from the caller to `to`.
@@ -25,7 +25,7 @@ pub trait Token {
     fn total_supply() -> u128;
 }
 
-/// What the contract `synthetic` offers to others of its kind. See `contracts/synthetic`.
+/// What the contract `synthetic` offers to others of its kind. See `contracts/bench/synthetic`.
 #[interface]
 pub trait Synthetic {
     /// Reads, writes and adds to the keys given.
