@@ -1,4 +1,4 @@
-//! Arithmetic of exchanges: products of two amounts need 256 bits.
+//! Products of two amounts, in 256 bits, and what divides them again.
 //!
 //! Everything works on 64-bit limbs, so that a Wasm engine with wide arithmetic does a product of
 //! limbs in one instruction. Nothing here wraps or rounds without saying so, and amounts of any
@@ -11,6 +11,36 @@ pub struct U256 {
     pub high: u128,
     /// The lower 128 bits.
     pub low: u128,
+}
+
+impl U256 {
+    /// The sum, or `None` if it needs more than 256 bits.
+    #[inline]
+    pub const fn checked_add(self, other: Self) -> Option<Self> {
+        let (low, carry) = self.low.overflowing_add(other.low);
+        let Some(high) = self.high.checked_add(other.high) else { return None };
+        if !carry {
+            return Some(Self { high, low });
+        }
+        match high.checked_add(1) {
+            Some(high) => Some(Self { high, low }),
+            None => None,
+        }
+    }
+
+    /// The difference, or `None` if `other` is greater.
+    #[inline]
+    pub const fn checked_sub(self, other: Self) -> Option<Self> {
+        let (low, borrow) = self.low.overflowing_sub(other.low);
+        let Some(high) = self.high.checked_sub(other.high) else { return None };
+        if !borrow {
+            return Some(Self { high, low });
+        }
+        match high.checked_sub(1) {
+            Some(high) => Some(Self { high, low }),
+            None => None,
+        }
+    }
 }
 
 const fn low(value: u128) -> u64 {
@@ -80,6 +110,37 @@ pub fn mul_div(a: u128, b: u128, divisor: u128) -> Option<u128> {
 pub fn mul_div_up(a: u128, b: u128, divisor: u128) -> Option<u128> {
     let (quotient, rest) = div_rem(mul_wide(a, b), divisor)?;
     quotient.checked_add(u128::from(rest != 0))
+}
+
+/// `a · b / divisor`, rounded down: away from 0 if `a` is negative. `None` if `divisor` is 0 or the
+/// result is no `i128`.
+///
+/// # Examples
+/// ```
+/// use tollway_sdk::math::{mul_div_ceil, mul_div_floor};
+/// assert_eq!(mul_div_floor(-7, 1, 2), Some(-4));
+/// assert_eq!(mul_div_ceil(-7, 1, 2), Some(-3));
+/// ```
+#[inline]
+pub fn mul_div_floor(a: i128, b: u128, divisor: u128) -> Option<i128> {
+    let magnitude = a.unsigned_abs();
+    if a < 0 {
+        0i128.checked_sub_unsigned(mul_div_up(magnitude, b, divisor)?)
+    } else {
+        i128::try_from(mul_div(magnitude, b, divisor)?).ok()
+    }
+}
+
+/// `a · b / divisor`, rounded up: towards 0 if `a` is negative. `None` if `divisor` is 0 or the
+/// result is no `i128`.
+#[inline]
+pub fn mul_div_ceil(a: i128, b: u128, divisor: u128) -> Option<i128> {
+    let magnitude = a.unsigned_abs();
+    if a < 0 {
+        0i128.checked_sub_unsigned(mul_div(magnitude, b, divisor)?)
+    } else {
+        i128::try_from(mul_div_up(magnitude, b, divisor)?).ok()
+    }
 }
 
 /// Quotient and remainder of a division; `None` if `divisor` is 0 or the quotient needs more than
