@@ -27,7 +27,7 @@
 //! | say what shall come of a call | [`Ran`] |
 //! | say who may wait for whom | [`TestChain::assert_independent`], [`Block::assert_critical_path`] |
 //! | see gas, keys and misses of each method, and keep them in bounds | [`TestChain::figures`], [`budget`] |
-//! | run random calls | [`random`] |
+//! | run random calls | [`random`], [`Dice`] |
 //!
 //! # Panics
 //! Everything here panics where a test would fail: that is how it fails.
@@ -35,6 +35,7 @@
 #![forbid(unsafe_code)]
 
 mod chain;
+mod dice;
 mod ran;
 
 pub mod budget;
@@ -42,6 +43,7 @@ pub mod figures;
 pub mod random;
 
 pub use chain::{Block, Contract, TestChain};
+pub use dice::Dice;
 pub use figures::Figures;
 pub use ran::Ran;
 pub use tollway;
