@@ -10,7 +10,7 @@ mod oracle;
 mod synthetic;
 mod token;
 
-pub use exchange::{Hop, PairRef, RouterRef};
+pub use exchange::{Hop, Leg, PairRef, Path, RouterRef};
 pub use oracle::{OracleRef, PRICE_SCALE, Price};
 pub use synthetic::SyntheticRef;
 pub use token::TokenRef;
