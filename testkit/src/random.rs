@@ -94,7 +94,11 @@ impl RandomCalls {
         word ^ (word >> 31)
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    /// A number below `bound`, for what a test chooses itself among its random calls.
+    ///
+    /// # Panics
+    /// If `bound` is 0.
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
