@@ -18,6 +18,8 @@
 //! chain.assert_independent(&pay(alice), &pay(bob));
 //! ```
 //!
+//! A contract's own tests get its Wasm by [`wasm!`].
+//!
 //! Every block is run by the oracle too, one call after another, and whatever differs fails the
 //! test. What goes wrong is told by contract, method and arguments.
 //!
@@ -41,9 +43,11 @@ mod ran;
 pub mod budget;
 pub mod figures;
 pub mod random;
+mod wasm;
 
 pub use chain::{Block, Contract, TestChain};
 pub use dice::Dice;
 pub use figures::Figures;
 pub use ran::Ran;
 pub use tollway;
+pub use wasm::wasm_of;
