@@ -1,8 +1,10 @@
 //! What is called how often, a module for each family.
 
 mod assets;
+mod derivatives;
 mod exchange;
 mod governance;
+mod payments;
 
 use super::world::{At, Part, World};
 use crate::swaps::random::Random;
@@ -27,7 +29,13 @@ impl std::fmt::Debug for Kind {
 }
 
 /// Everything, in the order of set-up.
-pub const KINDS: &[Kind] = &[assets::TOKEN_KIND, exchange::PAIR_KIND, governance::VOTE_KIND];
+pub const KINDS: &[Kind] = &[
+    assets::TOKEN_KIND,
+    exchange::PAIR_KIND,
+    derivatives::ORACLE_KIND,
+    governance::VOTE_KIND,
+    payments::INVOICE_KIND,
+];
 
 /// Draws by Zipf's law: the k-th of `count` is k times rarer than the first.
 pub(super) struct Zipf {
