@@ -149,7 +149,8 @@ impl Oracle {
             let failure = Failure::BadGasLimit { gas_limit, limit: most };
             return Receipt::failed(failure, Gas(0), 0);
         }
-        let (method, access_set, steps) = match self.admit(call) {
+        let call_id = u128::from(block.height.0) << 64 | u128::from(index) << 32;
+        let (method, access_set, steps) = match self.admit(call_id, call) {
             Ok(admitted) => admitted,
             // To find out that there are too many took as much work as there may be.
             Err(failure @ Failure::TooManyKeys { .. }) => {
@@ -213,7 +214,11 @@ impl Oracle {
 
     /// Checks what can be checked before a call runs, and finds its access set and the steps that
     /// this takes.
-    fn admit(&self, call: &Call) -> Result<(Method, declared::AccessSet, u32), Failure> {
+    fn admit(
+        &self,
+        call_id: u128,
+        call: &Call,
+    ) -> Result<(Method, declared::AccessSet, u32), Failure> {
         let (world, limits) = (&self.world, &self.world.limits);
         if call.args.len() > limits.args_bytes_max {
             let (size, limit) = (call.args.len() as u64, limits.args_bytes_max as u64);
@@ -227,7 +232,7 @@ impl Oracle {
             let (contract, method) = (call.contract, first_bytes(&call.method, 64));
             return Err(Failure::UnknownMethod { contract, method });
         };
-        let (access_set, steps) = declared::access_set(world, call, method);
+        let (access_set, steps) = declared::access_set(world, call_id, call, method);
         match access_set {
             Ok(access_set) => Ok((method.clone(), access_set, steps)),
             Err(Unresolved::Undeclared) => Ok((method.clone(), Vec::new(), steps)),
