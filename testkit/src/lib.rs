@@ -26,6 +26,7 @@
 //! | run one call, or a block | [`TestChain::run`], [`TestChain::block`] |
 //! | say what shall come of a call | [`Ran`] |
 //! | say who may wait for whom | [`TestChain::assert_independent`], [`Block::assert_critical_path`] |
+//! | find what is declared and not used, missing, or wider than it need be | [`TestChain::lints`], [`TestChain::assert_all_used`] |
 //! | see gas, keys and misses of each method, and keep them in bounds | [`TestChain::figures`], [`budget`] |
 //! | run random calls | [`random`] |
 //!
@@ -36,6 +37,7 @@
 
 mod chain;
 mod ran;
+mod uses;
 
 pub mod budget;
 pub mod figures;
@@ -43,5 +45,6 @@ pub mod random;
 
 pub use chain::{Block, Contract, TestChain};
 pub use figures::Figures;
-pub use ran::Ran;
+pub use ran::{EventOf, Ran};
 pub use tollway;
+pub use uses::{Finding, Lint, Lints};
