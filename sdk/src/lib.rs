@@ -80,8 +80,8 @@
 //! ```
 //!
 //! A contract's crate is a `cdylib` for `wasm32v1-none` and starts with
-//! `#![cfg_attr(target_family = "wasm", no_std)]`; natively it compiles for lints, docs and tests
-//! of whatever does not need a host. Two contracts cannot share a module: depend on a crate with
+//! `#![cfg_attr(target_family = "wasm", no_std)]`; natively it compiles for lints, docs and tests, in
+//! which it runs on a host of theirs (`NATIVE` and [`native`]; `tollway-testkit` has the host). Two contracts cannot share a module: depend on a crate with
 //! the other's [`interface`](macro@interface), never on the other contract.
 //!
 //! # The module
@@ -152,6 +152,9 @@
 #![deny(unsafe_code)]
 
 extern crate alloc;
+// For hosts of contracts that run natively, in tests.
+#[cfg(not(target_family = "wasm"))]
+extern crate std;
 
 pub mod call;
 pub mod entry;
@@ -170,6 +173,8 @@ pub use private as __private;
 pub use borsh;
 pub use key::{KeyPart, shard_of};
 pub use storage::{Counter, Item, Map, Transient, Underflow};
+#[cfg(not(target_family = "wasm"))]
+pub use sys::native;
 pub use tollway_host_api as host_api;
 pub use tollway_host_api::{Address, CallStatus};
 pub use tollway_sdk_macros::{contract, contract_type, interface};

@@ -28,6 +28,7 @@
 //! | run one call, or a block | [`TestChain::run`], [`TestChain::block`] |
 //! | say what shall come of a call | [`Ran`] |
 //! | say who may wait for whom | [`TestChain::assert_independent`], [`Block::assert_critical_path`] |
+//! | find what is declared and not used, missing, or wider than it need be | [`TestChain::lints`], [`TestChain::assert_all_used`] |
 //! | see gas, keys and misses of each method, and keep them in bounds | [`TestChain::figures`], [`budget`] |
 //! | run random calls | [`random`], [`Dice`] |
 //!
@@ -39,6 +40,7 @@
 mod chain;
 mod dice;
 mod ran;
+mod uses;
 
 pub mod budget;
 pub mod figures;
@@ -48,6 +50,7 @@ mod wasm;
 pub use chain::{Block, Contract, TestChain};
 pub use dice::Dice;
 pub use figures::Figures;
-pub use ran::Ran;
+pub use ran::{EventOf, Ran};
 pub use tollway;
+pub use uses::{Finding, Lint, Lints};
 pub use wasm::wasm_of;

@@ -163,9 +163,8 @@ fn what_fails_leaves_nothing() {
 /// The rehearsals of a block's calls, and the receipts of their real runs.
 fn rehearsed(oracle: &mut Oracle, calls: Vec<Call>) -> (Vec<Option<Rehearsed>>, Vec<Receipt>) {
     let mut rehearsed = Vec::new();
-    let receipts =
-        oracle.execute_watched(&block(calls), |rehearsal| rehearsed.push(rehearsal.run()));
-    (rehearsed, receipts)
+    let ran = oracle.execute_watched(&block(calls), |rehearsal| rehearsed.push(rehearsal.run()));
+    (rehearsed, ran.into_iter().map(|ran| ran.receipt).collect())
 }
 
 #[test]
