@@ -30,6 +30,7 @@
 //! | say who may wait for whom | [`TestChain::assert_independent`], [`Block::assert_critical_path`] |
 //! | see gas, keys and misses of each method, and keep them in bounds | [`TestChain::figures`], [`budget`] |
 //! | run random calls | [`random`] |
+//! | give a contract another code | [`TestChain::upgrade`] |
 //!
 //! # Panics
 //! Everything here panics where a test would fail: that is how it fails.
