@@ -9,6 +9,7 @@ use tollway::kept_state::MemoryBackend;
 use tollway::oracle::{Oracle, Watched};
 use tollway::{
     Address, BlockTrace, Call, CodeHash, Config, Gas, Height, Instantiate, Outcome, Runtime,
+    Upgrade, UpgradeError,
 };
 
 /// What each call may use, unless a test says otherwise: enough for whatever does not run away.
@@ -221,6 +222,33 @@ impl TestChain {
         self.uses.add_contract(&code.abi);
         self.names.add_contract(address, Arc::new(code.abi.clone()));
         Contract { address }
+    }
+
+    /// Gives a contract another code: its storage and immutables stay.
+    ///
+    /// # Panics
+    /// If the module is refused, or does not fit what the contract has stored; the message names the
+    /// field.
+    pub fn upgrade(&mut self, contract: Contract, wasm: &[u8]) {
+        if let Err(error) = self.try_upgrade(contract, wasm) {
+            panic!("the contract can't be upgraded: {error}");
+        }
+    }
+
+    /// The same, for tests of what is refused.
+    ///
+    /// # Errors
+    /// [`UpgradeError`] says what does not fit; the contract runs the code that it had.
+    ///
+    /// # Panics
+    /// If the module is refused.
+    pub fn try_upgrade(&mut self, contract: Contract, wasm: &[u8]) -> Result<(), UpgradeError> {
+        let code = self.upload(wasm);
+        let request = Upgrade { contract: contract.address, code, migrates: false };
+        self.runtime.upgrade(request)?;
+        let code = self.runtime.code(&code).expect("it was uploaded");
+        self.names.add_contract(contract.address, Arc::new(code.abi.clone()));
+        Ok(())
     }
 
     /// Lets time pass before the next block, beside the second that it takes.

@@ -31,6 +31,8 @@
 //! | find what is declared and not used, missing, or wider than it need be | [`TestChain::lints`], [`TestChain::assert_all_used`] |
 //! | see gas, keys and misses of each method, and keep them in bounds | [`TestChain::figures`], [`budget`] |
 //! | run random calls | [`random`], [`Dice`] |
+//! | run random calls | [`random`] |
+//! | give a contract another code | [`TestChain::upgrade`] |
 //!
 //! # Panics
 //! Everything here panics where a test would fail: that is how it fails.
