@@ -168,14 +168,13 @@ pub mod pair {
             amount1: u128,
             min_shares: u128,
         ) -> Result<u128, Error> {
-            let reserves = self.reserves.get_or_default();
-            let total = self.total_shares.get();
+            let reserves = self.held();
+            let total = self.total_shares();
             let (amount0, amount1, shares) = if total == 0 {
                 let root = sqrt(mul_wide(amount0, amount1));
                 let shares =
                     root.checked_sub(MINIMUM_LIQUIDITY).ok_or(Error::InsufficientShares)?;
-                self.shares.at(Address::ZERO).add(MINIMUM_LIQUIDITY);
-                self.total_shares.add(MINIMUM_LIQUIDITY);
+                self.give_shares(Address::ZERO, MINIMUM_LIQUIDITY);
                 (amount0, amount1, shares)
             } else {
                 let (amount0, amount1) = in_ratio(reserves, amount0, amount1)?;
@@ -188,12 +187,12 @@ pub mod pair {
                 return Err(Error::InsufficientShares);
             }
             let provider = caller();
-            self.shares.at(provider).add(shares);
-            self.total_shares.add(shares);
+            self.give_shares(provider, shares);
             self.set_reserves(sum(reserves.reserve0, amount0)?, sum(reserves.reserve1, amount1)?)?;
             Mint { provider, amount0, amount1, shares }.emit();
-            pull(self.imm.token0, provider, amount0);
-            pull(self.imm.token1, provider, amount1);
+            let (token0, token1) = self.tokens();
+            pull(token0, provider, amount0);
+            pull(token1, provider, amount1);
             Ok(shares)
         }
 
@@ -207,8 +206,8 @@ pub mod pair {
             min1: u128,
         ) -> Result<(u128, u128), Error> {
             let provider = caller();
-            let reserves = self.reserves.get_or_default();
-            let total = self.total_shares.get();
+            let reserves = self.held();
+            let total = self.total_shares();
             // Rounded down: what remains is never worth less a share than before.
             let amount0 = mul_div(shares, reserves.reserve0, total);
             let amount1 = mul_div(shares, reserves.reserve1, total);
@@ -223,8 +222,9 @@ pub mod pair {
             // A provider has no more shares than there are, so neither can wrap.
             self.set_reserves(reserves.reserve0 - amount0, reserves.reserve1 - amount1)?;
             Burn { provider, amount0, amount1, shares }.emit();
-            pay(self.imm.token0, provider, amount0);
-            pay(self.imm.token1, provider, amount1);
+            let (token0, token1) = self.tokens();
+            pay(token0, provider, amount0);
+            pay(token1, provider, amount1);
             Ok((amount0, amount1))
         }
 
@@ -246,24 +246,24 @@ pub mod pair {
             if amount0_out == 0 && amount1_out == 0 {
                 return Err(Error::InsufficientOutput);
             }
-            let reserves = self.reserves.get_or_default();
             let fee = self.imm.fee_bp.into();
-            let after =
-                after_swap(reserves, (amount0_in, amount1_in), (amount0_out, amount1_out), fee)?;
+            let (ins, outs) = ((amount0_in, amount1_in), (amount0_out, amount1_out));
+            let after = after_swap(self.held(), ins, outs, fee)?;
             self.set_reserves(after.reserve0, after.reserve1)?;
+            emit_swap(ins, outs, to);
             let trader = caller();
-            emit_swap((amount0_in, amount1_in), (amount0_out, amount1_out), to);
+            let (token0, token1) = self.tokens();
             if amount0_in > 0 {
-                pull(self.imm.token0, trader, amount0_in);
+                pull(token0, trader, amount0_in);
             }
             if amount1_in > 0 {
-                pull(self.imm.token1, trader, amount1_in);
+                pull(token1, trader, amount1_in);
             }
             if amount0_out > 0 {
-                pay(self.imm.token0, to, amount0_out);
+                pay(token0, to, amount0_out);
             }
             if amount1_out > 0 {
-                pay(self.imm.token1, to, amount1_out);
+                pay(token1, to, amount1_out);
             }
             Ok(())
         }
@@ -278,11 +278,9 @@ pub mod pair {
             min_out: u128,
             to: Address,
         ) -> Result<u128, Error> {
-            let (token_in, token_out) = if zero_for_one {
-                (self.imm.token0, self.imm.token1)
-            } else {
-                (self.imm.token1, self.imm.token0)
-            };
+            let (token0, token1) = self.tokens();
+            let (token_in, token_out) =
+                if zero_for_one { (token0, token1) } else { (token1, token0) };
             let out = self.trade(zero_for_one, amount_in, min_out, u128::MAX, to)?;
             pull(token_in, caller(), amount_in);
             pay(token_out, to, out);
@@ -302,12 +300,13 @@ pub mod pair {
             max_out: u128,
             to: Address,
         ) -> Result<u128, Error> {
-            let zero_for_one = self.is_first(token_in)?;
-            if zero_for_one == self.is_first(token_out)? {
+            let (token0, token1) = self.tokens();
+            let zero_for_one = token_in == token0;
+            let other = if zero_for_one { token1 } else { token0 };
+            if token_out != other || (token_in != token0 && token_in != token1) {
                 return Err(Error::WrongToken);
             }
-            let reserves = self.reserves.get_or_default();
-            let reserve = if zero_for_one { reserves.reserve0 } else { reserves.reserve1 };
+            let (reserve, _) = self.in_and_out(zero_for_one);
             let received = token_in.balance_of(this()).checked_sub(reserve);
             let Some(received @ 1..) = received else {
                 return Err(Error::InsufficientInput);
@@ -376,20 +375,20 @@ pub mod pair {
         /// What the pair holds.
         #[view]
         pub fn reserves(&self) -> Reserves {
-            self.reserves.get_or_default()
+            self.held()
         }
 
         /// How much of the other token `amount_in` of `token_in` would bring now.
         #[view]
         pub fn quote_out(&self, token_in: TokenRef, amount_in: u128) -> Result<u128, Error> {
-            let (x, y) = self.in_and_out(self.is_first(token_in)?);
-            amount_out(x, y, amount_in, self.imm.fee_bp.into())
+            let (x, y) = self.reserves_for(token_in)?;
+            self.checked_out(x, y, amount_in, 0)
         }
 
         /// How much of `token_in` would bring `amount_out` of the other token now.
         #[view]
         pub fn quote_in(&self, token_in: TokenRef, amount_out: u128) -> Result<u128, Error> {
-            let (x, y) = self.in_and_out(self.is_first(token_in)?);
+            let (x, y) = self.reserves_for(token_in)?;
             amount_in(x, y, amount_out, self.imm.fee_bp.into())
         }
 
@@ -405,17 +404,36 @@ pub mod pair {
             self.total_shares.get()
         }
 
-        /// Whether `token` is the first one.
         #[inline(never)]
-        fn is_first(&self, token: TokenRef) -> Result<bool, Error> {
-            let is_first = token == self.imm.token0;
-            if is_first || token == self.imm.token1 { Ok(is_first) } else { Err(Error::WrongToken) }
+        fn held(&self) -> Reserves {
+            self.reserves.get_or_default()
+        }
+
+        #[inline(never)]
+        fn tokens(&self) -> (TokenRef, TokenRef) {
+            (self.imm.token0, self.imm.token1)
+        }
+
+        #[inline(never)]
+        fn give_shares(&mut self, to: Address, shares: u128) {
+            self.shares.at(to).add(shares);
+            self.total_shares.add(shares);
+        }
+
+        /// The reserves, of the token that comes in first.
+        #[inline(never)]
+        fn reserves_for(&self, token_in: TokenRef) -> Result<(u128, u128), Error> {
+            let (token0, token1) = self.tokens();
+            if token_in != token0 && token_in != token1 {
+                return Err(Error::WrongToken);
+            }
+            Ok(self.in_and_out(token_in == token0))
         }
 
         /// The reserves: of the token that comes in, and of the one that goes out.
         #[inline(never)]
         fn in_and_out(&self, zero_for_one: bool) -> (u128, u128) {
-            let Reserves { reserve0, reserve1 } = self.reserves.get_or_default();
+            let Reserves { reserve0, reserve1 } = self.held();
             if zero_for_one { (reserve0, reserve1) } else { (reserve1, reserve0) }
         }
 

@@ -53,7 +53,7 @@ impl Walk<'_> {
                 self.lost(storage, &call.method)
             }
             Value::Data(values)
-                if matches!(method.as_str(), "clone" | "iter" | "into_iter" | "as_slice") =>
+                if matches!(method.as_str(), "clone" | "iter" | "into_iter" | "as_slice" | "rev") =>
             {
                 Ok(Value::Known(values))
             }
@@ -72,7 +72,10 @@ impl Walk<'_> {
         is_client: bool,
     ) -> Result<Value> {
         match method {
-            "clone" | "copied" | "to_owned" | "iter" | "into_iter" | "as_slice" if !is_client => {
+            // A loop from the end touches what one from the front does.
+            "clone" | "copied" | "to_owned" | "iter" | "into_iter" | "as_slice" | "rev"
+                if !is_client =>
+            {
                 self.all_used(&call.args)?;
                 return Ok(Value::Known(values));
             }
