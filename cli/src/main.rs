@@ -33,23 +33,19 @@ mod store;
 mod traced;
 
 mod chrome;
-mod graph;
 mod inspect;
-mod picture;
 mod reference;
 mod report;
 mod scaling;
 
-mod format;
 mod output;
 mod progress;
-mod table;
-
-#[cfg(test)]
-mod fixture;
 
 use clap::Parser;
 use std::process::ExitCode;
+#[cfg(test)]
+use tollway_display::fixture;
+use tollway_display::{format, picture, table};
 
 fn main() -> ExitCode {
     match commands::run(args::Cli::parse().command) {

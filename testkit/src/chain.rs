@@ -318,7 +318,7 @@ impl TestChain {
         assert!(self.conflict(a, b).is_some(), "{first} and {second} do not wait for each other");
     }
 
-    /// What a view returns at the head.
+    /// What a view returns at the head, at the time of the last block and what passed since.
     ///
     /// # Panics
     /// If it fails, or returns something of another type.
@@ -330,7 +330,7 @@ impl TestChain {
     ) -> T {
         let call = contract.call(Address::ZERO, method, args);
         let name = self.names.describe(&call);
-        let receipt = self.runtime.query(contract.address, method, &call.args);
+        let receipt = self.runtime.query_at(self.time_ms, contract.address, method, &call.args);
         let receipt = receipt.unwrap_or_else(|error| panic!("{name}: {error}"));
         match &receipt.outcome {
             Outcome::Returned(bytes) => borsh::from_slice(bytes)

@@ -7,10 +7,12 @@ extern crate alloc;
 
 mod exchange;
 mod oracle;
+mod payments;
 mod synthetic;
 mod token;
 
-pub use exchange::{Hop, PairRef, RouterRef};
+pub use exchange::{Hop, Leg, PairRef, Path, RouterRef};
 pub use oracle::{OracleRef, PRICE_SCALE, Price};
+pub use payments::{Invoice, InvoiceRef, InvoiceStatus, InvoiceTerms};
 pub use synthetic::SyntheticRef;
 pub use token::TokenRef;

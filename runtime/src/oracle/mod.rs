@@ -18,7 +18,10 @@
 
 mod declared;
 mod guest;
+mod rehearse;
 mod window;
+
+pub use rehearse::{LoggedFrame, Miss, Rehearsal, Rehearsed, Template, Touch};
 
 use crate::block::{Block, Call, Gas};
 use crate::engine::code::Code;
@@ -99,11 +102,27 @@ impl Oracle {
     /// # Panics
     /// If the engine does what it never should, or a thread can't be started.
     pub fn execute(&mut self, block: &Block) -> Vec<Receipt> {
+        self.execute_watched(block, |_| ())
+    }
+
+    /// The same, and before each call `watch` may look at what it is about to do.
+    ///
+    /// # Panics
+    /// As [`Self::execute`], and if `watch` does.
+    pub fn execute_watched(
+        &mut self,
+        block: &Block,
+        mut watch: impl FnMut(&mut Rehearsal<'_>) + Send,
+    ) -> Vec<Receipt> {
         let stack = std::thread::Builder::new().stack_size(thread_stack_bytes(&self.world.limits));
         std::thread::scope(|scope| {
             let serial = || {
                 let calls = (0u32..).zip(&block.calls);
-                calls.map(|(index, call)| self.execute_call(block, index, call)).collect()
+                let run = |(index, call)| {
+                    watch(&mut Rehearsal::new(self, block, index, call));
+                    self.execute_call(block, index, call)
+                };
+                calls.map(run).collect()
             };
             let thread = stack.spawn_scoped(scope, serial).expect("a thread can be started");
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -142,31 +161,8 @@ impl Oracle {
         let Some(allowance) = gas_limit.checked_sub(intrinsic.0) else {
             return Receipt::failed(Failure::OutOfGas, call.gas_limit, 0);
         };
-        let run = Run {
-            world: Arc::clone(&self.world),
-            state: std::mem::take(&mut self.state),
-            height: block.height.0,
-            time_ms: block.time_ms,
-            call_index: index,
-            access_set: access_set.iter().cloned().collect(),
-            declared: access_set,
-            misses: 0,
-            extra_keys: 0,
-            changes: BTreeMap::new(),
-            transient: BTreeMap::new(),
-            sequence: 0,
-            events: Vec::new(),
-            stack: Vec::new(),
-            undeclared: None,
-        };
-        let frame = Frame {
-            contract: call.contract,
-            caller: call.caller,
-            view: method.mutability == Mutability::View,
-            args: call.args.clone(),
-            ..Frame::default()
-        };
-        let (run, end) = guest::run_frame(Box::new(run), frame, &method.name, allowance);
+        let run = self.start(block, index, access_set);
+        let (run, end) = guest::run_frame(run, frame_of(call, &method), &method.name, allowance);
         self.state = run.state;
         if let Some(contract) = run.undeclared {
             return Receipt::failed(Failure::Undeclared { contract }, call.gas_limit, run.misses);
@@ -190,6 +186,29 @@ impl Oracle {
             }
         }
         receipt
+    }
+
+    /// A call that is about to run, with the state, which goes back to the oracle after it.
+    fn start(&mut self, block: &Block, index: u32, access_set: declared::AccessSet) -> Box<Run> {
+        Box::new(Run {
+            world: Arc::clone(&self.world),
+            state: std::mem::take(&mut self.state),
+            height: block.height.0,
+            time_ms: block.time_ms,
+            call_index: index,
+            access_set: access_set.iter().cloned().collect(),
+            declared: access_set,
+            misses: 0,
+            extra_keys: 0,
+            changes: BTreeMap::new(),
+            transient: BTreeMap::new(),
+            sequence: 0,
+            events: Vec::new(),
+            stack: Vec::new(),
+            undeclared: None,
+            gas_matters: false,
+            log: None,
+        })
     }
 
     /// Checks what can be checked before a call runs, and finds its access set and the steps that
@@ -224,6 +243,17 @@ impl Oracle {
                 Err(Failure::BadArguments { method: call.method.clone(), kind })
             }
         }
+    }
+}
+
+/// The outermost contract of a call.
+fn frame_of(call: &Call, method: &Method) -> Frame {
+    Frame {
+        contract: call.contract,
+        caller: call.caller,
+        view: method.mutability == Mutability::View,
+        args: call.args.clone(),
+        ..Frame::default()
     }
 }
 

@@ -175,7 +175,7 @@ impl Runtime {
             resolve_steps: 0,
             gas_limit,
         };
-        let (receipt, writes) = self.run_alone(task).map_err(|bug| {
+        let (receipt, writes) = self.run_alone(task, 0).map_err(|bug| {
             self.failure().map_or(InstantiateError::Bug(bug), InstantiateError::Store)
         })?;
         if !receipt.is_success() {
@@ -198,12 +198,16 @@ impl Runtime {
     }
 
     /// Runs one call on the head's state, with no access set. Returns its receipt and changes.
-    pub(super) fn run_alone(&self, task: Task<'_>) -> Result<(Receipt, Vec<Write>), &'static str> {
+    pub(super) fn run_alone(
+        &self,
+        task: Task<'_>,
+        time_ms: u64,
+    ) -> Result<(Receipt, Vec<Write>), &'static str> {
         let overlay = Box::new(Overlay::new(Arc::clone(&self.store), Arc::<KeyIndex>::default()));
         self.pool.install(|| {
             let mut worker = self.workers[0].lock();
             let mut ctx = worker.take().ok_or("a worker lost its context")?;
-            self.prepare_context(&mut ctx, self.head(), 0);
+            self.prepare_context(&mut ctx, self.head(), time_ms);
             ctx.clear();
             ctx.outside = Outside::Free(overlay);
             let (mut ctx, end) = call::run(ctx, task);

@@ -243,13 +243,29 @@ impl Runtime {
     }
 
     /// Runs a call on the head's state and drops its changes. Gas is limited by
-    /// [`Limits::call_gas_max`](crate::Limits::call_gas_max); the caller is [`Address::ZERO`].
+    /// [`Limits::call_gas_max`](crate::Limits::call_gas_max); the caller is [`Address::ZERO`], and
+    /// the time is 0: for what depends on it, see [`Self::query_at`].
     ///
     /// # Errors
     /// [`ExecuteError::Store`] if the state can't be read, and [`ExecuteError::Bug`]: what a wrong call
     /// leads to is in its receipt.
     pub fn query(
         &self,
+        contract: Address,
+        method: &str,
+        args: &[u8],
+    ) -> Result<Receipt, ExecuteError> {
+        self.query_at(0, contract, method, args)
+    }
+
+    /// The same at a time of the caller's choice, in milliseconds: that of the last block shows what
+    /// calls found in it, a later one what they would find if nothing happened until then.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub fn query_at(
+        &self,
+        time_ms: u64,
         contract: Address,
         method: &str,
         args: &[u8],
@@ -281,7 +297,7 @@ impl Runtime {
             gas_limit,
         };
         let (receipt, _) = self
-            .run_alone(task)
+            .run_alone(task, time_ms)
             .map_err(|bug| self.failure().map_or(ExecuteError::Bug(bug), ExecuteError::Store))?;
         Ok(receipt)
     }

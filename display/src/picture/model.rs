@@ -8,15 +8,15 @@ use tollway::{BlockTrace, HotKey};
 pub(super) const COLORS_MAX: usize = 6;
 
 /// A run to draw.
-pub(crate) struct Run<'a> {
+pub struct Run<'a> {
     /// What ran, in words: `dex, zipf64`.
-    pub(crate) title: String,
+    pub title: String,
     /// What happened.
-    pub(crate) trace: &'a BlockTrace,
+    pub trace: &'a BlockTrace,
     /// How long the same block took on one worker, if that was measured, in nanoseconds.
-    pub(crate) serial_ns: Option<u64>,
+    pub serial_ns: Option<u64>,
     /// How long it took on all workers, untraced, in nanoseconds; else the trace's own time.
-    pub(crate) parallel_ns: Option<u64>,
+    pub parallel_ns: Option<u64>,
 }
 
 /// Why a call ran when it did; its color.

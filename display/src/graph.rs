@@ -15,19 +15,19 @@
 //!    (`tests::schedules_keep_their_bounds`).
 
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use tollway::CallTrace;
-use tollway_benches::schedule::{self, Task};
-use tollway_host_api::Mode;
 
 /// Calls as nodes, waits as edges; a node's index is its place in the trace.
-pub(crate) struct Graph {
+#[derive(Clone, Debug)]
+pub struct Graph {
     cost: Vec<u64>,
     waits: Vec<Vec<usize>>,
 }
 
 impl Graph {
     /// The graph of these calls, each costing its gas.
-    pub(crate) fn new(calls: &[CallTrace]) -> Self {
+    pub fn new(calls: &[CallTrace]) -> Self {
         let mut place: Vec<_> =
             calls.iter().enumerate().map(|(index, call)| (call.call, index)).collect();
         place.sort_unstable();
@@ -43,7 +43,7 @@ impl Graph {
     }
 
     /// For each call, how many calls must run before it, one after another.
-    pub(crate) fn depths(&self) -> Vec<usize> {
+    pub fn depths(&self) -> Vec<usize> {
         let mut depths = vec![0; self.waits.len()];
         for (index, waits) in self.waits.iter().enumerate() {
             depths[index] = waits.iter().map(|source| depths[*source] + 1).max().unwrap_or(0);
@@ -52,7 +52,7 @@ impl Graph {
     }
 
     /// The costliest chain of calls of which each waits for the one before it, in block order.
-    pub(crate) fn critical_chain(&self) -> Vec<usize> {
+    pub fn critical_chain(&self) -> Vec<usize> {
         let mut finish = vec![0u64; self.waits.len()];
         let mut before = vec![None; self.waits.len()];
         for (index, waits) in self.waits.iter().enumerate() {
@@ -70,20 +70,50 @@ impl Graph {
 
     /// How much faster than one worker `workers` of them could be: a greedy schedule by gas,
     /// longest remaining chain first, no overheads.
-    pub(crate) fn speedup(&self, workers: usize) -> f64 {
-        // A call writes a key of its own, and reads those of the calls that it waits for.
-        let task = |(index, waits): (usize, &Vec<usize>)| Task {
-            cost: self.cost[index],
-            accesses: std::iter::once((index as u32, Mode::Write))
-                .chain(waits.iter().map(|source| (*source as u32, Mode::Read)))
-                .collect(),
-        };
-        let tasks: Vec<_> = self.waits.iter().enumerate().map(task).collect();
-        schedule::Graph::new(&tasks).speedup(workers.max(1))
+    pub fn speedup(&self, workers: usize) -> f64 {
+        let total: u64 = self.cost.iter().sum();
+        match self.makespan(workers.max(1)) {
+            0 => 1.0,
+            makespan => total as f64 / makespan as f64,
+        }
+    }
+
+    fn makespan(&self, workers: usize) -> u64 {
+        let calls = self.cost.len();
+        let mut targets = vec![Vec::new(); calls];
+        for (call, sources) in self.waits.iter().enumerate() {
+            sources.iter().for_each(|source| targets[*source].push(call));
+        }
+        let mut remaining = self.cost.clone();
+        for call in (0..calls).rev() {
+            let longest = targets[call].iter().map(|target| remaining[*target]).max();
+            remaining[call] += longest.unwrap_or(0);
+        }
+        let mut waits: Vec<usize> = self.waits.iter().map(Vec::len).collect();
+        let mut ready: BinaryHeap<(u64, Reverse<usize>)> = (0..calls)
+            .filter(|call| waits[*call] == 0)
+            .map(|call| (remaining[call], Reverse(call)))
+            .collect();
+        let mut running: BinaryHeap<Reverse<(u64, usize)>> = BinaryHeap::new();
+        let mut now = 0;
+        loop {
+            while running.len() < workers {
+                let Some((_, Reverse(call))) = ready.pop() else { break };
+                running.push(Reverse((now + self.cost[call], call)));
+            }
+            let Some(Reverse((end, call))) = running.pop() else { return now };
+            now = end;
+            for target in &targets[call] {
+                waits[*target] -= 1;
+                if waits[*target] == 0 {
+                    ready.push((remaining[*target], Reverse(*target)));
+                }
+            }
+        }
     }
 
     /// How much faster than one worker any number of them could be.
-    pub(crate) fn speedup_unbounded(&self) -> f64 {
+    pub fn speedup_unbounded(&self) -> f64 {
         let total: u64 = self.cost.iter().sum();
         let chain: u64 = self.critical_chain().iter().map(|index| self.cost[*index]).sum();
         if chain == 0 { 1.0 } else { total as f64 / chain as f64 }

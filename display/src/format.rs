@@ -1,7 +1,7 @@
 //! Numbers and names as people read them. Programs get the plain ones, in JSON.
 
 /// `1234567` as `1,234,567`.
-pub(crate) fn thousands(number: u64) -> String {
+pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -14,7 +14,7 @@ pub(crate) fn thousands(number: u64) -> String {
 }
 
 /// A duration with three digits that matter: `840 ns`, `12.3 µs`, `1.25 ms`, `3.20 s`.
-pub(crate) fn duration(ns: u64) -> String {
+pub fn duration(ns: u64) -> String {
     let (size, unit) = match ns {
         ..1_000 => return format!("{ns} ns"),
         1_000..1_000_000 => (1e3, "µs"),
@@ -31,18 +31,18 @@ pub(crate) fn duration(ns: u64) -> String {
 }
 
 /// A speed-up: one decimal below a hundred, none above.
-pub(crate) fn factor(value: f64) -> String {
+pub fn factor(value: f64) -> String {
     if value < 99.95 { format!("{value:.1}") } else { thousands(value.round() as u64) }
 }
 
 /// `1 call`, `2 calls`.
-pub(crate) fn count(number: u64, noun: &str) -> String {
+pub fn count(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 
 /// Shortens the addresses in a key's name, so that the field and the other parts stay in sight:
 /// `token.balances[0x1111…1111]`.
-pub(crate) fn short_key(name: &str) -> String {
+pub fn short_key(name: &str) -> String {
     const HEX_SHOWN_MAX: usize = 16;
     let mut text = String::with_capacity(name.len());
     let mut rest = name;
@@ -64,7 +64,7 @@ pub(crate) fn short_key(name: &str) -> String {
 }
 
 /// At most `chars_max` characters of a text, with `…` in its middle if some are missing.
-pub(crate) fn fit(text: &str, chars_max: usize) -> String {
+pub fn fit(text: &str, chars_max: usize) -> String {
     let count = text.chars().count();
     if count <= chars_max {
         return text.to_owned();
@@ -77,13 +77,13 @@ pub(crate) fn fit(text: &str, chars_max: usize) -> String {
 }
 
 /// The text with its first letter as a capital.
-pub(crate) fn sentence(text: &str) -> String {
+pub fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A paragraph in lines of at most 100 characters.
-pub(crate) fn wrapped(text: &str) -> String {
+pub fn wrapped(text: &str) -> String {
     const COLUMNS_MAX: usize = 100;
     let mut lines = String::new();
     let mut columns = 0;
@@ -105,7 +105,7 @@ pub(crate) fn wrapped(text: &str) -> String {
 /// Whether a character could do more than show itself: control codes, which steer terminals and are
 /// not allowed in XML, and what turns the direction of a text around. Names come from contracts, so
 /// they hold anything.
-pub(crate) fn is_hostile(character: char) -> bool {
+pub fn is_hostile(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
@@ -114,7 +114,7 @@ pub(crate) fn is_hostile(character: char) -> bool {
 }
 
 /// The text with `\u{fffd}` for every hostile character but line ends.
-pub(crate) fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     let shown = |character| match character {
         '\n' => '\n',
         character if is_hostile(character) => '\u{fffd}',

@@ -9,7 +9,7 @@
 use tollway_host_api::{Abi, AccessTemplate, Expr, Field, Method, Mutability, Type};
 
 /// A type, as in Rust.
-pub(crate) fn type_name(ty: &Type) -> String {
+pub fn type_name(ty: &Type) -> String {
     let join = |types: &[Type]| types.iter().map(type_name).collect::<Vec<_>>().join(", ");
     match ty {
         Type::Bool => "bool".into(),
@@ -33,13 +33,13 @@ pub(crate) fn type_name(ty: &Type) -> String {
 }
 
 /// `name: type, …`
-pub(crate) fn fields(fields: &[Field]) -> String {
+pub fn fields(fields: &[Field]) -> String {
     let field = |field: &Field| format!("{}: {}", field.name, type_name(&field.ty));
     fields.iter().map(field).collect::<Vec<_>>().join(", ")
 }
 
 /// `transfer(to: Address, amount: u128) -> bool`
-pub(crate) fn signature(method: &Method) -> String {
+pub fn signature(method: &Method) -> String {
     let returns = match &method.returns {
         unit if *unit == Type::UNIT => String::new(),
         other => format!(" -> {}", type_name(other)),
@@ -48,7 +48,7 @@ pub(crate) fn signature(method: &Method) -> String {
 }
 
 /// What sets a method apart: `view`, `reentrant`, `undeclared`.
-pub(crate) fn marks(method: &Method) -> Vec<&'static str> {
+pub fn marks(method: &Method) -> Vec<&'static str> {
     let marks = [
         (method.mutability == Mutability::View, "view"),
         (method.reentrant, "reentrant"),
@@ -58,9 +58,18 @@ pub(crate) fn marks(method: &Method) -> Vec<&'static str> {
 }
 
 /// A method's access templates, one a line.
-pub(crate) fn templates(abi: &Abi, method: &Method) -> Vec<String> {
+pub fn templates(abi: &Abi, method: &Method) -> Vec<String> {
     let mut scope = Scope { abi, method, loops: Vec::new() };
     method.access.iter().map(|template| scope.template(template)).collect()
+}
+
+/// A method's access templates, each by itself and in its loops, in the order in which tools number
+/// them: `for leg in legs { add balances[leg.to] }`, `for leg in legs { add supply }`.
+pub fn single_templates(abi: &Abi, method: &Method) -> Vec<(AccessTemplate, String)> {
+    let mut scope = Scope { abi, method, loops: Vec::new() };
+    let mut singles = Vec::new();
+    method.access.iter().for_each(|template| scope.singles(template, "", "", &mut singles));
+    singles
 }
 
 /// The names that a template's expressions refer to.
@@ -90,6 +99,28 @@ impl Scope<'_> {
             AccessTemplate::Call { contract, method, args } => {
                 format!("call {}.{method}({})", self.expr(contract), self.all(args).join(", "))
             }
+        }
+    }
+
+    fn singles(
+        &mut self,
+        template: &AccessTemplate,
+        before: &str,
+        after: &str,
+        singles: &mut Vec<(AccessTemplate, String)>,
+    ) {
+        if let AccessTemplate::ForEach { list, body } = template {
+            let list = self.expr(list);
+            let element = element_name(&list, &self.loops);
+            let before = format!("{before}for {element} in {list} {{ ");
+            self.loops.push(element);
+            for template in body.iter() {
+                self.singles(template, &before, &format!(" }}{after}"), singles);
+            }
+            self.loops.pop();
+        } else {
+            let text = self.template(template);
+            singles.push((template.clone(), format!("{before}{text}{after}")));
         }
     }
 
@@ -123,16 +154,18 @@ impl Scope<'_> {
     }
 }
 
-pub(super) fn bracketed(parts: &[String]) -> String {
+/// `[a, b]`; nothing if there are no parts.
+pub fn bracketed(parts: &[String]) -> String {
     if parts.is_empty() { String::new() } else { format!("[{}]", parts.join(", ")) }
 }
 
-pub(super) fn with_path(start: String, path: &[tollway_host_api::Text]) -> String {
+/// `start.a.b`
+pub fn with_path(start: String, path: &[tollway_host_api::Text]) -> String {
     path.iter().fold(start, |text, part| format!("{text}.{part}"))
 }
 
 /// Constant bytes: a text if they are one, else hexadecimal.
-pub(super) fn constant(bytes: &[u8]) -> String {
+pub fn constant(bytes: &[u8]) -> String {
     let printable = |text: &&str| !text.is_empty() && text.chars().all(|c| !c.is_control());
     match std::str::from_utf8(bytes).ok().filter(printable) {
         Some(text) => format!("{text:?}"),
@@ -157,7 +190,7 @@ fn element_name(list: &str, taken: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::fixture::token;
+    use crate::fixture::contract::token;
 
     fn lines(method: &str) -> Vec<String> {
         let abi = token();
@@ -172,6 +205,22 @@ mod tests {
             ["write balances[caller]", "for leg in legs { add balances[leg.to]; add supply }"]
         );
         assert_eq!(lines("swap"), ["call imm.other.transfer(caller, _)", "read names[\"fee\", 7]"]);
+    }
+
+    #[test]
+    fn templates_stand_by_themselves_in_their_loops() {
+        let abi = token();
+        let method = abi.method("pay_all").expect("the fixture has it");
+        let singles: Vec<_> =
+            single_templates(&abi, method).into_iter().map(|(_, text)| text).collect();
+        assert_eq!(
+            singles,
+            [
+                "write balances[caller]",
+                "for leg in legs { add balances[leg.to] }",
+                "for leg in legs { add supply }"
+            ]
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 /// A table with these headings. Empty if there are no rows.
-pub(crate) fn table<const N: usize>(
+pub fn table<const N: usize>(
     headings: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
@@ -11,7 +11,7 @@ pub(crate) fn table<const N: usize>(
 }
 
 /// A table in which the columns of these indices are numbers, aligned at the right.
-pub(crate) fn aligned<const N: usize>(
+pub fn aligned<const N: usize>(
     headings: [&str; N],
     numbers: &[usize],
     rows: impl IntoIterator<Item = [String; N]>,
@@ -39,7 +39,7 @@ pub(crate) fn aligned<const N: usize>(
 }
 
 /// The text with every line moved two places to the right.
-pub(crate) fn indented(text: &str) -> String {
+pub fn indented(text: &str) -> String {
     text.lines()
         .map(|line| if line.is_empty() { String::new() } else { format!("  {line}") })
         .collect::<Vec<_>>()

@@ -9,18 +9,18 @@ use std::collections::BTreeMap;
 use tollway::BlockTrace;
 
 /// A picture with the heading above it.
-pub(crate) struct Section<'a> {
+pub struct Section<'a> {
     /// What sets this run apart from the others on the page; empty if it stands alone.
-    pub(crate) heading: String,
+    pub heading: String,
     /// The run.
-    pub(crate) run: Run<'a>,
+    pub run: Run<'a>,
 }
 
 /// Runs of more calls have a picture, but tell nothing about single calls.
 const CALLS_TOLD_MAX: usize = 50_000;
 
 /// A page with these pictures, one below the other.
-pub(crate) fn page(title: &str, intro: &str, sections: &[Section<'_>]) -> String {
+pub fn page(title: &str, intro: &str, sections: &[Section<'_>]) -> String {
     let title = escaped(title);
     let mut body = format!("<h1>{title}</h1>\n");
     if !intro.is_empty() {

@@ -31,9 +31,9 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use model::Run;
-pub(crate) use page::{Section, page};
-pub(crate) use words::Words;
+pub use model::Run;
+pub use page::{Section, page};
+pub use words::Words;
 
 use canvas::{Anchor, Canvas};
 use model::Model;
@@ -49,12 +49,12 @@ const SIDE_X: f64 = CHART_X + CHART_WIDTH + 32.0;
 const SIDE_WIDTH: f64 = WIDTH - MARGIN - SIDE_X;
 
 /// What the picture says at its top.
-pub(crate) fn words_of(run: &Run<'_>) -> Words {
+pub fn words_of(run: &Run<'_>) -> Words {
     words::words(&Model::new(run))
 }
 
 /// The picture as one self-contained SVG document.
-pub(crate) fn svg(run: &Run<'_>) -> String {
+pub fn svg(run: &Run<'_>) -> String {
     draw(&Model::new(run)).into_document(WIDTH)
 }
 

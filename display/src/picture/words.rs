@@ -4,13 +4,13 @@ use super::model::Model;
 use crate::format::{count, duration, factor, fit, short_key};
 
 /// The texts at the top.
-pub(crate) struct Words {
+pub struct Words {
     /// What ran.
-    pub(crate) title: String,
+    pub title: String,
     /// Workers, calls, speed-up, hot key.
-    pub(crate) headline: String,
+    pub headline: String,
     /// What bounds it.
-    pub(crate) verdict: String,
+    pub verdict: String,
 }
 
 pub(super) fn words(model: &Model<'_>) -> Words {
