@@ -31,7 +31,6 @@
 //! | find what is declared and not used, missing, or wider than it need be | [`TestChain::lints`], [`TestChain::assert_all_used`] |
 //! | see gas, keys and misses of each method, and keep them in bounds | [`TestChain::figures`], [`budget`] |
 //! | run random calls | [`random`], [`Dice`] |
-//! | run random calls | [`random`] |
 //! | give a contract another code | [`TestChain::upgrade`] |
 //!
 //! # Panics
