@@ -53,6 +53,7 @@ mod repair;
 mod resolve;
 
 // What a block stands on.
+pub mod crypto;
 pub mod engine;
 mod keeper;
 mod registry;

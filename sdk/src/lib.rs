@@ -134,6 +134,11 @@
 //! Not inferred are calls of clients that come from somewhere else, such as storage, and calls
 //! made inside of other crates: declare those.
 //!
+//! # Hashes and signatures
+//!
+//! [`crypto`] has SHA-256, Keccak-256 and BLAKE3, and checks signatures of Ed25519, secp256k1 and
+//! secp256r1: the host computes them, at native speed.
+//!
 //! # 128-bit sums
 //!
 //! Contracts are compiled with wide arithmetic, and rustc 1.95 gets one thing wrong with it:
@@ -144,8 +149,11 @@
 #![deny(unsafe_code)]
 
 extern crate alloc;
+// The macros name this crate from outside.
+extern crate self as tollway_sdk;
 
 pub mod call;
+pub mod crypto;
 pub mod entry;
 pub mod env;
 pub mod key;

@@ -4,6 +4,7 @@
 //! Natively, where contracts are compiled for tests, documentation and lints, the imports are
 //! twins that panic: there is no host.
 
+pub mod crypto;
 #[cfg(target_family = "wasm")]
 mod heap;
 pub mod window;
