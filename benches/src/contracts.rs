@@ -25,7 +25,7 @@ pub fn call(caller: Address, contract: Address, method: &str, args: impl BorshSe
 pub fn next_block(runtime: &Runtime, calls: Vec<Call>) -> Block {
     let height = Height(runtime.head().0 + 1);
     // Any time will do that goes up with the height, at one block a second.
-    Block { height, time_ms: 1_700_000_000_000 + 1_000 * height.0, calls }
+    Block { height, time_ms: 1_700_000_000_000 + 1_000 * height.0, calls, ..Block::default() }
 }
 
 /// Makes a contract of [`OPERATOR`]'s; `immutables` and `args` are tuples.

@@ -61,6 +61,9 @@ macro_rules! for_each_host_function {
             /// The position of the top-level call in its block, from 0. With the height it makes an
             /// identifier that needs no stored counter.
             fn call_index() -> u32 = 10 + 0;
+            /// Writes the block's seed for random numbers, 32 bytes, to `out`: all zeros if the host chain
+            /// has none, and in queries and `init`, which run outside of blocks.
+            fn seed(out: u32) = 20 + 0;
             /// Writes this call's arguments to `out`, which has room for as many bytes as the entry
             /// point was told.
             fn args(out: u32) = 20 + 1;

@@ -452,7 +452,7 @@ const POINTERS: [&str; 11] = [
 /// table fails the tests until it stands here.
 fn good_params(function: &str) -> Vec<u64> {
     match function {
-        "caller" | "this" | "args" => vec![2_000],
+        "caller" | "this" | "args" | "seed" => vec![2_000],
         "height" | "time_ms" | "call_index" | "sequence" | "gas_left" | "revert" => vec![],
         "forward_failure" => vec![],
         "immutables" | "call_output" => vec![2_000, 100],

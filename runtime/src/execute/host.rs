@@ -393,6 +393,14 @@ impl HostFunctions for HostState {
         })
     }
 
+    fn seed(caller: &mut Caller<'_, Self>, out: u32) -> Result<()> {
+        host(caller, |host| {
+            host.charge_for(host_gas::seed, 0)?;
+            let seed = host.ctx.seed;
+            host.copy_out(out, &seed)
+        })
+    }
+
     fn args(caller: &mut Caller<'_, Self>, out: u32) -> Result<()> {
         host(caller, |host| {
             let length = host.frame()?.args.len();

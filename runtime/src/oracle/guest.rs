@@ -41,6 +41,7 @@ pub(super) struct Run {
     pub(super) state: State,
     pub(super) height: u64,
     pub(super) time_ms: u64,
+    pub(super) seed: [u8; 32],
     pub(super) call_index: u32,
     /// How each key may be touched. What was missed is added, as a write.
     pub(super) access_set: BTreeMap<Vec<u8>, Mode>,
@@ -495,6 +496,12 @@ impl HostFunctions for Guest {
     fn call_index(host: &mut Host<'_>) -> Result<u32> {
         charge_for(host, "call_index", 0)?;
         Ok(run(host).call_index)
+    }
+
+    fn seed(host: &mut Host<'_>, out: u32) -> Result<()> {
+        charge_for(host, "seed", 0)?;
+        let seed = run(host).seed;
+        put(host, out, &seed)
     }
 
     fn args(host: &mut Host<'_>, out: u32) -> Result<()> {

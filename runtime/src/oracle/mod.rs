@@ -147,6 +147,7 @@ impl Oracle {
             state: std::mem::take(&mut self.state),
             height: block.height.0,
             time_ms: block.time_ms,
+            seed: block.seed,
             call_index: index,
             access_set: access_set.iter().cloned().collect(),
             declared: access_set,
