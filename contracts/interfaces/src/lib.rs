@@ -13,4 +13,4 @@ mod token;
 pub use exchange::{Hop, PairRef, RouterRef};
 pub use oracle::{OracleRef, PRICE_SCALE, Price};
 pub use synthetic::SyntheticRef;
-pub use token::TokenRef;
+pub use token::{TokenError, TokenRef};

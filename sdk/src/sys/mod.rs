@@ -185,6 +185,14 @@ fn at_mut<T>(bytes: &mut [T]) -> u32 {
     bytes.as_mut_ptr() as usize as u32
 }
 
+/// The block's seed for random numbers.
+#[inline]
+pub fn seed() -> [u8; 32] {
+    let mut out = [0; 32];
+    // SAFETY: the host writes 32 bytes, for which `out` has room.
+    unsafe { import::seed(at_mut(&mut out)) };
+    out
+}
 /// The gas that this call has left.
 #[inline]
 pub fn gas_left() -> u64 {
