@@ -127,6 +127,7 @@ pub struct TestChain {
     runtime: Runtime,
     names: Names,
     time_ms: u64,
+    seed: [u8; 32],
     instantiated: u64,
     figures: Figures,
     uses: Uses,
@@ -158,6 +159,7 @@ impl TestChain {
             runtime: runtime.unwrap_or_else(|error| panic!("the chain can't start: {error}")),
             names: Names::default(),
             time_ms: START_MS,
+            seed: [0; 32],
             instantiated: 0,
             figures: Figures::default(),
             uses: Uses::default(),
@@ -256,6 +258,11 @@ impl TestChain {
         self.time_ms += time_ms;
     }
 
+    /// Sets the seed from which contracts draw in the blocks that follow; zeros until then.
+    pub fn set_seed(&mut self, seed: [u8; 32]) {
+        self.seed = seed;
+    }
+
     /// The time of the last block, in milliseconds since 1970.
     pub fn time_ms(&self) -> u64 {
         self.time_ms
@@ -282,7 +289,7 @@ impl TestChain {
         let calls: Vec<Call> = calls.into_iter().collect();
         self.time_ms += BLOCK_TIME_MS;
         let height = Height(self.height().0 + 1);
-        let block = tollway::Block { height, time_ms: self.time_ms, calls };
+        let block = tollway::Block { height, time_ms: self.time_ms, seed: self.seed, calls };
         let mut oracle = Oracle::new(&self.runtime);
         let (mut rehearsed, uses, names) = (Vec::new(), &mut self.uses, &self.names);
         let expected = oracle.execute_watched(&block, |rehearsal| {
@@ -317,7 +324,7 @@ impl TestChain {
 
     fn plan(&self, calls: Vec<Call>) -> BlockTrace {
         let height = Height(self.height().0 + 1);
-        let block = tollway::Block { height, time_ms: self.time_ms, calls };
+        let block = tollway::Block { height, time_ms: self.time_ms, seed: self.seed, calls };
         self.runtime
             .plan(&block)
             .unwrap_or_else(|error| panic!("the block can't be planned: {error}"))
