@@ -42,7 +42,7 @@ use tollway_state::verify::{Pair, Root, subtree_hash};
 use wasmtime::Linker;
 
 /// The state: every entry, laid out as [`crate::state`] says.
-type State = BTreeMap<Vec<u8>, Vec<u8>>;
+pub type State = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// A contract as it was when the oracle was made.
 struct Contract {
