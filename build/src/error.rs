@@ -21,7 +21,7 @@ pub enum BuildError {
         source: std::io::Error,
     },
     /// Cargo could not say what the crate is made of.
-    #[error("cargo can't read the crate in {}:\n{message}", .folder.display())]
+    #[error("cargo can't read the crate in {}:\n{}", .folder.display(), with_hint(.message))]
     Metadata {
         /// The crate's folder.
         folder: PathBuf,
@@ -72,4 +72,10 @@ pub enum BuildError {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+/// Cargo's advice is for who passed `--locked`, which was not the user.
+fn with_hint(message: &str) -> String {
+    let hint = "\nThe lock file is taken as it is; `cargo check` brings it up to date.";
+    if message.contains("--locked") { format!("{message}{hint}") } else { message.to_owned() }
 }

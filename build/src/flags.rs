@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 /// The profile's name.
 pub(crate) const PROFILE: &str = "contract";
 
-/// The profile. Whatever a manifest could set is set, because it inherits from the release profile
-/// of a manifest that is not ours. Overflow checks stay on: a wrapped balance is theft.
-const PROFILE_SETTINGS: [&str; 13] = [
+/// The profile. Whatever a manifest can set for all crates is set, because it inherits from the
+/// release profile of a manifest that is not ours. Overflow checks stay on, in dependencies too: a
+/// wrapped balance is theft. How fast dependencies are is not said: that would count for macros and
+/// build scripts, which then take a minute.
+const PROFILE_SETTINGS: [&str; 12] = [
     "inherits = \"release\"",
     "opt-level = 3",
     "lto = \"fat\"",
@@ -20,7 +22,6 @@ const PROFILE_SETTINGS: [&str; 13] = [
     "overflow-checks = true",
     "incremental = false",
     "rpath = false",
-    "package.\"*\".opt-level = 3",
     "package.\"*\".overflow-checks = true",
 ];
 

@@ -9,6 +9,7 @@
 //!              ├──▶ inspect         what a contract declares, and who waits for whom
 //!              ├──▶ report          a plan or a run, as tables
 //!              ├──▶ scaling         what more cores would bring, as tables
+//!              ├──▶ suite           what the sample contracts do, as tables
 //!              ├──▶ chrome          …as a Chrome trace
 //!              └──▶ picture         …as SVG or HTML
 //! ```
@@ -37,6 +38,7 @@ mod inspect;
 mod reference;
 mod report;
 mod scaling;
+mod suite;
 
 mod output;
 mod progress;

@@ -150,6 +150,8 @@ impl Scope<'_> {
             Expr::Integer(number) => number.to_string(),
             Expr::Bytes(bytes) => constant(bytes),
             Expr::Unknown => "_".into(),
+            Expr::CallId => "call_id".into(),
+            Expr::Shard { of, count } => format!("shard_of({}, {count})", self.all(of).join(", ")),
         }
     }
 }
@@ -230,6 +232,20 @@ mod tests {
         assert_eq!(text("transfer"), "transfer(to: Address, amount: u128)");
         assert_eq!(text("pay_all"), "pay_all(legs: Vec<Leg>) -> Option<(u64, bool)>");
         assert_eq!(marks(abi.method("free").expect("the fixture has it")), ["undeclared"]);
+    }
+
+    #[test]
+    fn identifiers_and_shards_read_like_declarations() {
+        let mut abi = token();
+        abi.methods.to_mut()[0].access = vec![AccessTemplate::Key {
+            mode: tollway_host_api::Mode::Write,
+            field: 0,
+            parts: vec![Expr::CallId, Expr::Shard { of: vec![Expr::Caller].into(), count: 8 }]
+                .into(),
+        }]
+        .into();
+        let lines = templates(&abi, &abi.methods[0]);
+        assert_eq!(lines, ["write balances[call_id, shard_of(caller, 8)]"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Measures the mixed block, and each kind of call alone.
 
 use super::parts::{KINDS, Kind};
-use super::world::{Declared, Part, USERS, World};
+use super::world::{Declared, Part, World};
 use crate::Progress;
 use crate::contracts::expect_success;
 use crate::scaling::Scaling;
@@ -155,10 +155,11 @@ pub struct TracedSuite {
 pub fn traced(
     threads: usize,
     block_calls: usize,
+    users: usize,
     progress: Progress<'_>,
 ) -> anyhow::Result<TracedSuite> {
     let kinds = kinds(&[])?;
-    let setting = Setting { declared: Declared::AsWritten, users: USERS, progress };
+    let setting = Setting { declared: Declared::AsWritten, users, progress };
     let blocks = draw(&kinds, setting, 2, block_calls)?;
     let trace = |threads| {
         let config = Config { threads, trace: true, ..Config::default() };

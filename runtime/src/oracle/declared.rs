@@ -10,6 +10,7 @@ use crate::resolve::STEPS_PER_KEY;
 use crate::state::storage_key;
 use std::collections::BTreeMap;
 use tollway_host_api::key::KEY_BYTES_MAX;
+use tollway_host_api::shard::shard_of;
 use tollway_host_api::value::{DecodeError, Value, decode};
 use tollway_host_api::{AccessTemplate, Address, Expr, Field, Method, Mode, Text, Type};
 
@@ -39,6 +40,8 @@ struct Scope<'a> {
     address: Address,
     contract: &'a Contract,
     caller: Address,
+    /// Of the top-level call.
+    call_id: u128,
     params: Vec<Known<'a>>,
     depth: usize,
 }
@@ -55,6 +58,7 @@ struct Evaluation<'a> {
 /// The access set of a call to `method`, and the steps that it took to find it.
 pub(super) fn access_set(
     world: &World,
+    call_id: u128,
     call: &Call,
     method: &Method,
 ) -> (Result<AccessSet, Unresolved>, u32) {
@@ -69,6 +73,7 @@ pub(super) fn access_set(
         address: call.contract,
         contract: &world.contracts[&call.contract],
         caller: call.caller,
+        call_id,
         params,
         depth: 1,
     };
@@ -344,8 +349,9 @@ impl<'a> Evaluation<'a> {
                 known => params.push(known),
             }
         }
-        let (caller, depth) = (scope.address, scope.depth + 1);
-        self.templates(&method.access, &Scope { address, contract, caller, params, depth }, &[])
+        let (caller, call_id, depth) = (scope.address, scope.call_id, scope.depth + 1);
+        let scope = Scope { address, contract, caller, call_id, params, depth };
+        self.templates(&method.access, &scope, &[])
     }
 }
 
@@ -376,6 +382,15 @@ fn evaluate<'a>(
         Expr::Integer(number) => simple(Known::Integer(*number)),
         Expr::Bytes(bytes) => simple(Known::Bytes(bytes)),
         Expr::Unknown => simple(Known::Nothing),
+        Expr::CallId => simple(Known::Value(&Type::U128, Value::Unsigned(scope.call_id))),
+        Expr::Shard { of, count } => {
+            let (known, passed) = evaluate(&of[0], scope, elements)?;
+            let Known::Value(ty, value) = known else { return Err(Unresolved::Undeclared) };
+            let mut bytes = Vec::new();
+            encode(&value, ty, &mut bytes);
+            let shard = Value::Unsigned(shard_of(&bytes, *count).into());
+            Ok((Known::Value(&Type::U8, shard), passed + bytes.len() / BYTES_PER_STEP))
+        }
     }
 }
 
@@ -428,6 +443,52 @@ fn size(value: &Value, ty: &Type) -> usize {
             1 + fields_size(values, &variants[usize::from(*index)].fields)
         }
         _ => ty.fixed_size().unwrap_or(0),
+    }
+}
+
+/// The encoding of arguments: borsh.
+fn encode(value: &Value, ty: &Type, bytes: &mut Vec<u8>) {
+    let encode_fields = |values: &[(Text, Value)], fields: &[Field], bytes: &mut Vec<u8>| {
+        for ((_, value), field) in values.iter().zip(fields) {
+            encode(value, &field.ty, bytes);
+        }
+    };
+    let count = |count: usize| (count as u32).to_le_bytes();
+    let width = ty.fixed_size().unwrap_or(0);
+    match (value, ty) {
+        (Value::Bool(value), _) => bytes.push((*value).into()),
+        (Value::Unsigned(value), _) => bytes.extend_from_slice(&value.to_le_bytes()[..width]),
+        (Value::Signed(value), _) => bytes.extend_from_slice(&value.to_le_bytes()[..width]),
+        (Value::Address(address), _) => bytes.extend_from_slice(&address.0),
+        (Value::Bytes(value), Type::FixedBytes(_)) => bytes.extend_from_slice(value),
+        (Value::Bytes(value), _) => {
+            bytes.extend_from_slice(&count(value.len()));
+            bytes.extend_from_slice(value);
+        }
+        (Value::Text(text), _) => {
+            bytes.extend_from_slice(&count(text.len()));
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        (Value::Option(None), _) => bytes.push(0),
+        (Value::Option(Some(value)), Type::Option(types)) => {
+            bytes.push(1);
+            encode(value, &types[0], bytes);
+        }
+        (Value::List(values), Type::List(types)) => {
+            bytes.extend_from_slice(&count(values.len()));
+            values.iter().for_each(|value| encode(value, &types[0], bytes));
+        }
+        (Value::Tuple(values), Type::Tuple(types)) => {
+            values.iter().zip(types.iter()).for_each(|(value, ty)| encode(value, ty, bytes));
+        }
+        (Value::Struct(values), Type::Struct { fields, .. }) => {
+            encode_fields(values, fields, bytes)
+        }
+        (Value::Enum(index, _, values), Type::Enum { variants, .. }) => {
+            bytes.push(*index);
+            encode_fields(values, &variants[usize::from(*index)].fields, bytes);
+        }
+        _ => unreachable!("a value is of the type that it was decoded by"),
     }
 }
 

@@ -62,6 +62,17 @@ struct World {
 pub struct Oracle {
     world: Arc<World>,
     state: State,
+    /// Whether what the last call did may depend on how much gas it had.
+    gas_matters: bool,
+}
+
+/// A call that ran, of a block that was watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// What came of it.
+    pub receipt: Receipt,
+    /// Whether it knew how much gas it had, or saw another one run out of it.
+    pub gas_matters: bool,
 }
 
 impl std::fmt::Debug for Oracle {
@@ -94,6 +105,7 @@ impl Oracle {
         Self {
             world: Arc::new(world),
             state: runtime.state_entries().expect("the state can be read"),
+            gas_matters: false,
         }
     }
 
@@ -102,7 +114,7 @@ impl Oracle {
     /// # Panics
     /// If the engine does what it never should, or a thread can't be started.
     pub fn execute(&mut self, block: &Block) -> Vec<Receipt> {
-        self.execute_watched(block, |_| ())
+        self.execute_watched(block, |_| ()).into_iter().map(|ran| ran.receipt).collect()
     }
 
     /// The same, and before each call `watch` may look at what it is about to do.
@@ -113,14 +125,16 @@ impl Oracle {
         &mut self,
         block: &Block,
         mut watch: impl FnMut(&mut Rehearsal<'_>) + Send,
-    ) -> Vec<Receipt> {
+    ) -> Vec<Watched> {
         let stack = std::thread::Builder::new().stack_size(thread_stack_bytes(&self.world.limits));
         std::thread::scope(|scope| {
             let serial = || {
                 let calls = (0u32..).zip(&block.calls);
                 let run = |(index, call)| {
                     watch(&mut Rehearsal::new(self, block, index, call));
-                    self.execute_call(block, index, call)
+                    self.gas_matters = false;
+                    let receipt = self.execute_call(block, index, call);
+                    Watched { receipt, gas_matters: self.gas_matters }
                 };
                 calls.map(run).collect()
             };
@@ -149,7 +163,8 @@ impl Oracle {
             let failure = Failure::BadGasLimit { gas_limit, limit: most };
             return Receipt::failed(failure, Gas(0), 0);
         }
-        let (method, access_set, steps) = match self.admit(call) {
+        let call_id = u128::from(block.height.0) << 64 | u128::from(index) << 32;
+        let (method, access_set, steps) = match self.admit(call_id, call) {
             Ok(admitted) => admitted,
             // To find out that there are too many took as much work as there may be.
             Err(failure @ Failure::TooManyKeys { .. }) => {
@@ -164,6 +179,7 @@ impl Oracle {
         let run = self.start(block, index, access_set);
         let (run, end) = guest::run_frame(run, frame_of(call, &method), &method.name, allowance);
         self.state = run.state;
+        self.gas_matters = run.gas_matters;
         if let Some(contract) = run.undeclared {
             return Receipt::failed(Failure::Undeclared { contract }, call.gas_limit, run.misses);
         }
@@ -213,7 +229,11 @@ impl Oracle {
 
     /// Checks what can be checked before a call runs, and finds its access set and the steps that
     /// this takes.
-    fn admit(&self, call: &Call) -> Result<(Method, declared::AccessSet, u32), Failure> {
+    fn admit(
+        &self,
+        call_id: u128,
+        call: &Call,
+    ) -> Result<(Method, declared::AccessSet, u32), Failure> {
         let (world, limits) = (&self.world, &self.world.limits);
         if call.args.len() > limits.args_bytes_max {
             let (size, limit) = (call.args.len() as u64, limits.args_bytes_max as u64);
@@ -227,7 +247,7 @@ impl Oracle {
             let (contract, method) = (call.contract, first_bytes(&call.method, 64));
             return Err(Failure::UnknownMethod { contract, method });
         };
-        let (access_set, steps) = declared::access_set(world, call, method);
+        let (access_set, steps) = declared::access_set(world, call_id, call, method);
         match access_set {
             Ok(access_set) => Ok((method.clone(), access_set, steps)),
             Err(Unresolved::Undeclared) => Ok((method.clone(), Vec::new(), steps)),

@@ -163,9 +163,8 @@ fn what_fails_leaves_nothing() {
 /// The rehearsals of a block's calls, and the receipts of their real runs.
 fn rehearsed(oracle: &mut Oracle, calls: Vec<Call>) -> (Vec<Option<Rehearsed>>, Vec<Receipt>) {
     let mut rehearsed = Vec::new();
-    let receipts =
-        oracle.execute_watched(&block(calls), |rehearsal| rehearsed.push(rehearsal.run()));
-    (rehearsed, receipts)
+    let ran = oracle.execute_watched(&block(calls), |rehearsal| rehearsed.push(rehearsal.run()));
+    (rehearsed, ran.into_iter().map(|ran| ran.receipt).collect())
 }
 
 #[test]
@@ -368,9 +367,15 @@ fn callee_wasm() -> Vec<u8> {
 fn resolved(runtime: &Runtime, call: &Call) -> Result<Vec<(Vec<u8>, Mode)>, String> {
     let (registry, store) = (runtime.registry(), MemoryStore::new(1));
     let limits = &runtime.config().limits;
-    let resolved =
-        resolve(std::slice::from_ref(call), registry, &store, limits, Resolved::default())
-            .expect("one call");
+    let resolved = resolve(
+        Height(7),
+        std::slice::from_ref(call),
+        registry,
+        &store,
+        limits,
+        Resolved::default(),
+    )
+    .expect("one call");
     match resolved.target(0) {
         Target::Refused(receipt) => Err(format!("{:?}", receipt.outcome)),
         Target::Method { declared: false, .. } => Err("undeclared".into()),
@@ -389,12 +394,13 @@ fn resolved(runtime: &Runtime, call: &Call) -> Result<Vec<(Vec<u8>, Mode)>, Stri
 
 fn declared(oracle: &Oracle, call: &Call) -> Result<Vec<(Vec<u8>, Mode)>, String> {
     let method = oracle.world.contracts[&call.contract].code.abi.method(&call.method);
-    match declared::access_set(&oracle.world, call, method.expect("it is there")).0 {
+    match declared::access_set(&oracle.world, 7 << 64, call, method.expect("it is there")).0 {
         Ok(keys) => Ok(keys),
         Err(Unresolved::Undeclared) => Err("undeclared".into()),
-        Err(_) => {
-            Err(format!("{:?}", Outcome::Failed(oracle.admit(call).expect_err("it is refused"))))
-        }
+        Err(_) => Err(format!(
+            "{:?}",
+            Outcome::Failed(oracle.admit(7 << 64, call).expect_err("it is refused"))
+        )),
     }
 }
 
