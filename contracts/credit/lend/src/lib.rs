@@ -737,12 +737,7 @@ pub mod lend {
 
         /// Refuses what would leave debts that the deposits named do not carry.
         #[inline(never)]
-        fn check_covered(
-            &self,
-            user: Address,
-            marks: Marks,
-            held: &Vec<Asset>,
-        ) -> Result<(), Error> {
+        fn check_covered(&self, user: Address, marks: Marks, held: &[Asset]) -> Result<(), Error> {
             let standing = self.standing(user, marks.debts, held)?;
             if standing.debt > standing.collateral { Err(Error::Unhealthy) } else { Ok(()) }
         }
@@ -754,7 +749,7 @@ pub mod lend {
             &self,
             user: Address,
             required: u128,
-            held: &Vec<Asset>,
+            held: &[Asset],
         ) -> Result<Standing, Error> {
             let mut standing = Standing::default();
             let mut seen = 0;

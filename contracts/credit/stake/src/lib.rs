@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! join(epoch, amount)              add   joined[epoch], lots[caller, epoch]
-//! unbond(epoch, lot, amount, id)   read  pool, ends[lot];  add left[epoch];  own keys
+//! unbond(epoch, lot, amount)       read  pool, ends[lot];  add left[epoch];  own keys
 //! withdraw(id)                     read  pool;  own keys
 //! close(epoch), slash(epoch, ..)   write pool, read the sums       once an epoch; hardly ever
 //!
@@ -40,7 +40,7 @@
 #[tollway_sdk::contract]
 pub mod stake {
     use tollway_interfaces::TokenRef;
-    use tollway_sdk::env::{caller, this, time_ms};
+    use tollway_sdk::env::{call_id, caller, this, time_ms};
     use tollway_sdk::math::{Ray, Rounding, mul_div, mul_div_up};
     use tollway_sdk::{Address, Counter, Item, Map, contract_type};
 
@@ -110,8 +110,8 @@ pub mod stake {
         funded: Map<u64, Counter>,
         /// The tokens that each account joined with in an epoch, less what it took off of them.
         lots: Map<(Address, u64), Counter>,
-        /// By account and a number of its choice.
-        unbonding: Map<(Address, u64), Item<Unbonding>>,
+        /// By account and the identifier of the call that took it off.
+        unbonding: Map<(Address, u128), Item<Unbonding>>,
         /// What is unbonding, each as if no slash had come before it.
         unbonding_sum: Counter,
     }
@@ -148,8 +148,8 @@ pub mod stake {
         pub staker: Address,
         /// Of which lot.
         pub lot: u64,
-        /// Under which number.
-        pub id: u64,
+        /// Its identifier, to withdraw it by.
+        pub id: u128,
         /// What it is worth now.
         pub amount: u128,
         /// When it is paid.
@@ -162,8 +162,8 @@ pub mod stake {
     pub struct Withdrawn {
         /// To whom.
         pub staker: Address,
-        /// Under which number.
-        pub id: u64,
+        /// Its identifier, to withdraw it by.
+        pub id: u128,
         /// How much.
         pub amount: u128,
     }
@@ -214,10 +214,10 @@ pub mod stake {
         NotBonded,
         /// The lot has less than that.
         NotEnoughStaked,
-        /// The account has something unbonding under this number.
-        NumberTaken,
-        /// The account has nothing unbonding under this number.
-        UnknownNumber,
+        /// The caller unbonds a second time in one call.
+        OncePerCall,
+        /// The account has nothing unbonding under this identifier.
+        NotUnbonding,
         /// The delay is not over.
         StillUnbonding,
         /// So much cannot be slashed.
@@ -265,17 +265,16 @@ pub mod stake {
             Ok(())
         }
 
-        /// Takes off what of the caller's lot joined as `amount`, for payment after the delay,
-        /// and returns what it is worth. It earns nothing more from this epoch. `id` is a number
-        /// of the caller's choice to withdraw it by.
+        /// Takes off what of the caller's lot joined as `amount`, for payment after the delay.
+        /// Returns an identifier to withdraw it by, and what it is worth. It earns nothing more
+        /// from this epoch.
         #[call]
         pub fn unbond(
             &mut self,
             epoch: u64,
             lot: u64,
             amount: u128,
-            id: u64,
-        ) -> Result<u128, Error> {
+        ) -> Result<(u128, u128), Error> {
             if epoch != self.epoch_now()? {
                 return Err(Error::WrongEpoch);
             }
@@ -286,7 +285,7 @@ pub mod stake {
             let Some(start) = self.ends.at(lot).get() else {
                 return Err(Error::NotBonded);
             };
-            let staker = caller();
+            let (staker, id) = (caller(), call_id());
             self.lots.at((staker, lot)).sub(amount).map_err(|_| Error::NotEnoughStaked)?;
             let units = start.per(amount, Rounding::Down).ok_or(Error::AmountTooLarge)?;
             let worth = pool.index.of(units, Rounding::Down).ok_or(Error::AmountTooLarge)?;
@@ -295,7 +294,7 @@ pub mod stake {
             }
             let unbonding = self.unbonding.at((staker, id));
             if unbonding.exists() {
-                return Err(Error::NumberTaken);
+                return Err(Error::OncePerCall);
             }
             let ready_ms = time_ms().checked_add(self.imm.delay_ms).ok_or(Error::AmountTooLarge)?;
             let record = Unbonding { amount: worth, kept: pool.kept, ready_ms };
@@ -303,22 +302,22 @@ pub mod stake {
             self.unbonding_sum.add(unslashed(&record)?);
             self.left.at(epoch).add(units);
             Unbonded { staker, lot, id, amount: worth, ready_ms }.emit();
-            Ok(worth)
+            Ok((id, worth))
         }
 
-        /// Pays what was unbonded under this number, less what was slashed since, and returns how
+        /// Pays what was unbonded under this identifier, less what was slashed since, and returns how
         /// much that is.
         #[call]
-        pub fn withdraw(&mut self, id: u64) -> Result<u128, Error> {
+        pub fn withdraw(&mut self, id: u128) -> Result<u128, Error> {
             let staker = caller();
             let unbonding = self.unbonding.at((staker, id));
-            let record = unbonding.get().ok_or(Error::UnknownNumber)?;
+            let record = unbonding.get().ok_or(Error::NotUnbonding)?;
             if time_ms() < record.ready_ms {
                 return Err(Error::StillUnbonding);
             }
             let amount = left_of(&record, self.pool_now().kept)?;
             unbonding.remove();
-            self.unbonding_sum.sub(unslashed(&record)?).map_err(|_| Error::UnknownNumber)?;
+            self.unbonding_sum.sub(unslashed(&record)?).map_err(|_| Error::NotUnbonding)?;
             Withdrawn { staker, id, amount }.emit();
             if amount > 0 {
                 self.imm.token.transfer(staker, amount);
@@ -426,9 +425,9 @@ pub mod stake {
             self.lots.at((staker, lot)).get()
         }
 
-        /// What an account has unbonding under a number: what would be paid, and from when on.
+        /// What an account has unbonding under an identifier: what would be paid, and from when on.
         #[view]
-        pub fn unbonding(&self, staker: Address, id: u64) -> Option<(u128, u64)> {
+        pub fn unbonding(&self, staker: Address, id: u128) -> Option<(u128, u64)> {
             let record = self.unbonding.at((staker, id)).get()?;
             let amount = left_of(&record, self.pool_now().kept).ok()?;
             Some((amount, record.ready_ms))

@@ -83,11 +83,16 @@ impl World {
         self.stake.call(by, "join", (self.epoch(), amount))
     }
 
-    fn unbond(&self, by: Address, lot: u64, amount: u128, id: u64) -> Call {
-        self.stake.call(by, "unbond", (self.epoch(), lot, amount, id))
+    fn unbond(&self, by: Address, lot: u64, amount: u128) -> Call {
+        self.stake.call(by, "unbond", (self.epoch(), lot, amount))
     }
 
-    fn withdraw(&self, by: Address, id: u64) -> Call {
+    /// Unbonds, and gives the identifier.
+    fn take_off(&mut self, by: Address, lot: u64, amount: u128) -> u128 {
+        self.chain.run(self.unbond(by, lot, amount)).returned::<(u128, u128)>().0
+    }
+
+    fn withdraw(&self, by: Address, id: u128) -> Call {
         self.stake.call(by, "withdraw", id)
     }
 
@@ -107,7 +112,7 @@ impl World {
         self.chain.query(self.stake, "worth", (staker, lot))
     }
 
-    fn unbonding(&self, staker: Address, id: u64) -> Option<(u128, u64)> {
+    fn unbonding(&self, staker: Address, id: u128) -> Option<(u128, u64)> {
         self.chain.query(self.stake, "unbonding", (staker, id))
     }
 }
@@ -140,29 +145,32 @@ fn a_stake_is_paid_after_the_delay_and_once() {
     let mut world = World::new();
     let alice = world.staker("alice");
     world.chain.run(world.join(alice, 10_000)).succeeded();
-    world.chain.run(world.unbond(alice, 0, 10_000, 1)).reverted_with("NotBonded");
+    world.chain.run(world.unbond(alice, 0, 10_000)).reverted_with("NotBonded");
     world.next_epoch();
-    world.chain.run(world.unbond(alice, 0, 10_001, 1)).reverted_with("NotEnoughStaked");
-    let taken = world.chain.run(world.unbond(alice, 0, 4_000, 1));
-    assert_eq!(taken.returned::<u128>(), 4_000);
+    world.chain.run(world.unbond(alice, 0, 10_001)).reverted_with("NotEnoughStaked");
+    let taken = world.chain.run(world.unbond(alice, 0, 4_000));
+    let (id, worth): (u128, u128) = taken.returned();
+    assert_eq!(worth, 4_000);
+    assert_eq!(taken.event("Unbonded")["id"].to_string(), id.to_string());
     let ready_ms = world.chain.time_ms() + DELAY_MS;
-    assert_eq!(world.unbonding(alice, 1), Some((4_000, ready_ms)));
+    assert_eq!(world.unbonding(alice, id), Some((4_000, ready_ms)));
     // What is unbonding earns nothing.
     world.chain.run(world.fund(1, 600)).succeeded();
-    world.chain.run(world.unbond(alice, 0, 100, 1)).reverted_with("NumberTaken");
+
     world.next_epoch();
     assert_eq!(world.worth(alice, 0), 6_600);
-    assert_eq!(world.unbonding(alice, 1), Some((4_000, ready_ms)));
+    assert_eq!(world.unbonding(alice, id), Some((4_000, ready_ms)));
     // The block before the delay is over, and the one after.
     let left_ms = ready_ms - world.chain.time_ms();
     world.chain.pass_ms(left_ms - 1_001);
-    world.chain.run(world.withdraw(alice, 1)).reverted_with("StillUnbonding");
-    let calls = [world.withdraw(alice, 1), world.withdraw(alice, 1)];
+    world.chain.run(world.withdraw(alice, id)).reverted_with("StillUnbonding");
+    let calls = [world.withdraw(alice, id), world.withdraw(alice, id)];
     let block = world.chain.block(calls);
     assert_eq!(block.calls[0].returned::<u128>(), 4_000);
-    block.calls[1].reverted_with("UnknownNumber");
+    block.calls[1].reverted_with("NotUnbonding");
     assert_eq!(world.held(alice), WEALTH - 6_000);
-    world.chain.run(world.withdraw(alice, 9)).reverted_with("UnknownNumber");
+    let bob = world.staker("bob");
+    world.chain.run(world.withdraw(bob, id)).reverted_with("NotUnbonding");
 }
 
 #[test]
@@ -175,25 +183,25 @@ fn a_slash_takes_the_same_part_of_everybody() {
     }
     world.next_epoch();
     // Carol is on the way out, late is not in yet.
-    world.chain.run(world.unbond(carol, 0, 500_000, 7)).succeeded();
+    let of_carol = world.take_off(carol, 0, 500_000);
     world.chain.run(world.join(late, 200_000)).succeeded();
     world.chain.run(world.slash(1_000)).succeeded().event("Slashed");
     let taken = world.held(world.treasury);
     assert!((449_995..=450_000).contains(&taken), "{taken}");
     assert_eq!([alice, bob].map(|who| world.worth(who, 0)), [900_000, 2_700_000]);
-    assert_eq!(world.unbonding(carol, 7).expect("she is unbonding").0, 450_000);
+    assert_eq!(world.unbonding(carol, of_carol).expect("she is unbonding").0, 450_000);
     assert_eq!(world.worth(late, 1), 200_000);
     // Who unbonds after a slash does not pay for it twice.
-    world.chain.run(world.unbond(bob, 0, 1_000_000, 1)).succeeded();
-    assert_eq!(world.unbonding(bob, 1).expect("he is unbonding").0, 900_000);
+    let of_bob = world.take_off(bob, 0, 1_000_000);
+    assert_eq!(world.unbonding(bob, of_bob).expect("he is unbonding").0, 900_000);
     world.next_epoch();
     world.chain.run(world.slash(5_000)).succeeded();
     assert_eq!(world.worth(alice, 0), 450_000);
     assert_eq!(world.worth(late, 1), 100_000);
-    assert_eq!(world.unbonding(carol, 7).expect("she is unbonding").0, 225_000);
-    assert_eq!(world.unbonding(bob, 1).expect("he is unbonding").0, 450_000);
+    assert_eq!(world.unbonding(carol, of_carol).expect("she is unbonding").0, 225_000);
+    assert_eq!(world.unbonding(bob, of_bob).expect("he is unbonding").0, 450_000);
     world.chain.pass_ms(DELAY_MS);
-    assert_eq!(world.chain.run(world.withdraw(carol, 7)).returned::<u128>(), 225_000);
+    assert_eq!(world.chain.run(world.withdraw(carol, of_carol)).returned::<u128>(), 225_000);
     assert_eq!(world.held(carol), WEALTH - 500_000 + 225_000);
 }
 
@@ -210,7 +218,7 @@ fn every_refusal_has_a_name() {
     world.next_epoch();
     world.chain.run(stake.call(alice, "close", 0u64)).reverted_with("WrongEpoch");
     world.chain.run(world.fund(0, 5)).reverted_with("WrongEpoch");
-    world.chain.run(world.unbond(alice, 0, 0, 1)).reverted_with("AmountTooSmall");
+    world.chain.run(world.unbond(alice, 0, 0)).reverted_with("AmountTooSmall");
     world.chain.run(stake.call(alice, "slash", (1u64, 5u16))).reverted_with("NotSlasher");
     world.chain.run(world.slash(0)).reverted_with("BadFraction");
     world.chain.run(world.slash(10_000)).reverted_with("BadFraction");
@@ -218,7 +226,7 @@ fn every_refusal_has_a_name() {
     world.chain.run(stake.call(slasher, "slash", (0u64, 5u16))).reverted_with("WrongEpoch");
     let close = world.pass_epoch();
     world.chain.run(world.slash(5)).reverted_with("NotClosed");
-    world.chain.run(world.unbond(alice, 0, 10, 1)).reverted_with("NotClosed");
+    world.chain.run(world.unbond(alice, 0, 10)).reverted_with("NotClosed");
     world.chain.run(close).succeeded();
     for _ in 0..2 {
         world.chain.run(world.slash(9_999)).succeeded();
@@ -244,17 +252,19 @@ fn many_stakers_run_side_by_side() {
         .enumerate()
         .map(|(number, who)| match number % 3 {
             0 => world.join(*who, 10),
-            _ => world.unbond(*who, 0, 500, 1),
+            _ => world.unbond(*who, 0, 500),
         })
         .collect();
-    world.chain.assert_conflicting(&mixed[1], &mixed[1]);
+    world.chain.assert_independent(&mixed[1], &mixed[1]);
     world.chain.assert_conflicting(&mixed[1], &world.slash(5));
     let block = world.chain.block(mixed);
     block.succeeded().assert_critical_path(1).assert_no_misses();
     world.chain.pass_ms(DELAY_MS);
-    let withdraw =
-        |(number, who): (usize, &Address)| (number % 3 != 0).then(|| world.withdraw(*who, 1));
-    let calls: Vec<Call> = stakers.iter().enumerate().filter_map(withdraw).collect();
+    let unbonded = block.calls.iter().filter(|ran| ran.call.method == "unbond");
+    let calls: Vec<Call> = unbonded
+        .map(|ran| world.withdraw(ran.call.caller, ran.returned::<(u128, u128)>().0))
+        .collect();
+    assert_eq!(calls.len(), 200);
     let block = world.chain.block(calls);
     block.succeeded().assert_critical_path(1).assert_no_misses();
 }
@@ -268,7 +278,7 @@ fn whole(number: u128) -> BigRational {
 struct Model {
     /// What is left of what joined, and what that is worth, by account and lot.
     lots: BTreeMap<(Address, u64), (u128, BigRational)>,
-    unbonding: BTreeMap<(Address, u64), BigRational>,
+    unbonding: BTreeMap<(Address, u128), BigRational>,
     funded: BTreeMap<u64, u128>,
     carried: BigRational,
     /// Lots of this epoch on are not bonded.
@@ -298,7 +308,8 @@ impl Model {
                     self.paid_in += number(8);
                 }
                 "unbond" => {
-                    let (lot, amount, id) = (word(8), number(16), word(32));
+                    let (lot, amount) = (word(8), number(16));
+                    let (id, _) = ran.returned::<(u128, u128)>();
                     let (left, worth) = self.lots.get_mut(&(by, lot)).expect("it is there");
                     let part = worth.clone() * whole(amount) / whole(*left);
                     *left -= amount;
@@ -306,7 +317,7 @@ impl Model {
                     self.unbonding.insert((by, id), part);
                 }
                 "withdraw" => {
-                    let worth = self.unbonding.remove(&(by, word(0))).expect("it is there");
+                    let worth = self.unbonding.remove(&(by, number(0))).expect("it is there");
                     let paid: u128 = ran.returned();
                     assert!(whole(paid) <= &worth + whole(2), "paid {paid} of {worth}");
                     assert!(whole(paid) >= &worth - whole(30), "paid {paid} of {worth}");
@@ -363,7 +374,7 @@ fn worths_are_exact_and_all_of_them_are_there() {
         let mut dice = Dice::new(seed);
         let mut model = Model::default();
         let mut random = RandomCalls::new(&world.chain, seed, [world.stake]);
-        let mut id = 100;
+
         for _ in 0..30 {
             // The close comes first, so that nobody unbonds before it.
             let mut calls = vec![];
@@ -382,7 +393,7 @@ fn worths_are_exact_and_all_of_them_are_there() {
                     .filter(|((staker, lot), (left, _))| *staker == by && *left > 0 && *lot < epoch)
                     .map(|((_, lot), (left, _))| (*lot, *left))
                     .collect();
-                let ready: Vec<u64> = (model.unbonding.keys())
+                let ready: Vec<u128> = (model.unbonding.keys())
                     .filter(|(staker, _)| *staker == by)
                     .map(|(_, id)| *id)
                     .collect();
@@ -390,8 +401,7 @@ fn worths_are_exact_and_all_of_them_are_there() {
                     0..4 => world.join(by, amount),
                     4..7 if !known.is_empty() => {
                         let (lot, left) = *dice.pick(&known);
-                        id += 1;
-                        world.unbond(by, lot, 1 + left / 7, id)
+                        world.unbond(by, lot, 1 + left / 7)
                     }
                     7..9 if !ready.is_empty() => world.withdraw(by, *dice.pick(&ready)),
                     _ => world.fund(epoch + dice.below(3), amount),
@@ -441,10 +451,10 @@ fn methods_keep_their_budget() {
     world.chain.run(world.fund(1, 1_000)).succeeded();
     world.next_epoch();
     world.next_epoch();
-    world.chain.run(world.unbond(alice, 0, 5_000, 1)).succeeded();
+    let id = world.take_off(alice, 0, 5_000);
     world.chain.run(world.slash(100)).succeeded();
     world.chain.pass_ms(DELAY_MS);
-    world.chain.run(world.withdraw(alice, 1)).succeeded();
+    world.chain.run(world.withdraw(alice, id)).succeeded();
     println!("{}", world.chain.figures());
     budget::check(
         world.chain.figures(),
