@@ -163,7 +163,7 @@ impl Oracle {
             let failure = Failure::BadGasLimit { gas_limit, limit: most };
             return Receipt::failed(failure, Gas(0), 0);
         }
-        let call_id = u128::from(block.height.0) << 64 | u128::from(index) << 32;
+        let call_id = call_id(block, index);
         let (method, access_set, steps) = match self.admit(call_id, call) {
             Ok(admitted) => admitted,
             // To find out that there are too many took as much work as there may be.
@@ -309,6 +309,11 @@ fn first_bytes(text: &str, count: usize) -> String {
     let fits = |end: &usize| text.is_char_boundary(*end);
     let end = (0..=count.min(text.len())).rev().find(fits).unwrap_or(0);
     text[..end].to_owned()
+}
+
+/// The identifier of a top-level call.
+fn call_id(block: &Block, index: u32) -> u128 {
+    (u128::from(block.height.0) << 64) | (u128::from(index) << 32)
 }
 
 #[cfg(test)]

@@ -53,7 +53,10 @@ impl Walk<'_> {
                 self.lost(storage, &call.method)
             }
             Value::Data(values)
-                if matches!(method.as_str(), "clone" | "iter" | "into_iter" | "as_slice" | "rev") =>
+                if matches!(
+                    method.as_str(),
+                    "clone" | "iter" | "into_iter" | "as_slice" | "rev"
+                ) =>
             {
                 Ok(Value::Known(values))
             }
