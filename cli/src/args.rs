@@ -87,6 +87,12 @@ Examples:
   tollway bench swaps --dist disjoint --variant monolith --threads 2 --store out/state
                                          (on disk, durable every block, with a root)";
 
+const SUITE_EXAMPLES: &str = "\
+Examples:
+  tollway bench suite --threads 1,2
+  tollway bench suite --each --blocks 3
+  tollway bench suite --each --only token,pair --without-adds";
+
 /// What `tollway demo` takes.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
@@ -296,6 +302,32 @@ pub(crate) enum BenchCommand {
         #[command(flatten)]
         measure: MeasureArgs,
     },
+    /// Time blocks of everything that the sample contracts do: one mixed block, or each alone
+    #[command(after_help = SUITE_EXAMPLES)]
+    Suite {
+        #[command(flatten)]
+        suite: SuiteArgs,
+        #[command(flatten)]
+        measure: MeasureArgs,
+    },
+}
+
+/// What of the suite is measured.
+#[derive(Debug, Args)]
+pub(crate) struct SuiteArgs {
+    /// Contracts that are called; all of them if it is left out
+    #[arg(long, value_name = "NAME,NAME,…", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Each contract alone, not all in one block
+    #[arg(long)]
+    pub(crate) each: bool,
+    /// Contracts declare every add as a write: what it would be if nothing commuted
+    #[arg(long)]
+    pub(crate) without_adds: bool,
+    /// Calls of a block
+    #[arg(long, value_name = "N", default_value_t = 10_000,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) calls: u32,
 }
 
 /// Who pays the merchant.

@@ -58,6 +58,7 @@ mod keeper;
 mod registry;
 pub mod state;
 pub mod store;
+pub mod upgrade;
 
 // The faces.
 pub mod oracle;
@@ -75,7 +76,7 @@ pub use registry::{Contract, ContractIndex, Registry};
 pub use resolve::{BlockTooLarge, STEPS_PER_KEY};
 pub use runtime::{
     BlockOutcome, BlockStats, Config, ExecuteError, Instantiate, InstantiateError, OnMiss,
-    OpenError, Runtime, RuntimeError,
+    OpenError, Runtime, RuntimeError, Upgrade, UpgradeError,
 };
 pub use store::{StoreError, WriteBatch};
 pub use tollway_host_api as host_api;

@@ -80,8 +80,8 @@
 //! ```
 //!
 //! A contract's crate is a `cdylib` for `wasm32v1-none` and starts with
-//! `#![cfg_attr(target_family = "wasm", no_std)]`; natively it compiles for lints, docs and tests
-//! of whatever does not need a host. Two contracts cannot share a module: depend on a crate with
+//! `#![cfg_attr(target_family = "wasm", no_std)]`; natively it compiles for lints, docs and tests, in
+//! which it runs on a host of theirs (`NATIVE` and [`native`]; `tollway-testkit` has the host). Two contracts cannot share a module: depend on a crate with
 //! the other's [`interface`](macro@interface), never on the other contract.
 //!
 //! # The module
@@ -122,8 +122,8 @@
 //! #[access(undeclared)]                              cannot say; runs alone, after the others
 //! ```
 //!
-//! Key parts are arguments and their fields, `caller`, `this`, `imm.field`, literals and
-//! constants in `CAPITALS`. A key that the declaration leaves out never changes a result, but
+//! Key parts are arguments and their fields, `caller`, `this`, `imm.field`, literals, constants in
+//! `CAPITALS`, `call_id` and `shard_of(part, COUNT)`. A key that the declaration leaves out never changes a result, but
 //! costs a second run. [`Transient`] storage is the call's own: it is neither declared nor found.
 //!
 //! The host lays declared values of a fixed size out in the contract's memory before the call
@@ -133,6 +133,14 @@
 //!
 //! Not inferred are calls of clients that come from somewhere else, such as storage, and calls
 //! made inside of other crates: declare those.
+//!
+//! # Fewer conflicts
+//!
+//! - What calls only add to and take from is a [`Counter`]: its callers wait for nobody.
+//! - What a call stores for good (an order, a receipt) goes under [`env::call_id`], which nobody else
+//!   has: `self.orders.at(call_id()).set(&order)` waits for nobody.
+//! - What many calls read and write can have [shards](shard_of): `self.pools.at(shard_of(&caller(),
+//!   8))`. A counter needs none.
 //!
 //! # 128-bit sums
 //!
@@ -144,6 +152,9 @@
 #![deny(unsafe_code)]
 
 extern crate alloc;
+// For hosts of contracts that run natively, in tests.
+#[cfg(not(target_family = "wasm"))]
+extern crate std;
 
 pub mod call;
 pub mod entry;
@@ -160,8 +171,10 @@ pub mod typed;
 pub use private as __private;
 
 pub use borsh;
-pub use key::KeyPart;
+pub use key::{KeyPart, shard_of};
 pub use storage::{Counter, Item, Map, Transient, Underflow};
+#[cfg(not(target_family = "wasm"))]
+pub use sys::native;
 pub use tollway_host_api as host_api;
 pub use tollway_host_api::{Address, CallStatus};
 pub use tollway_sdk_macros::{contract, contract_type, interface};

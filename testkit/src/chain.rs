@@ -2,12 +2,14 @@
 
 use crate::figures::Figures;
 use crate::ran::{Names, Ran};
+use crate::uses::{Lint, Lints, Uses};
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::sync::Arc;
 use tollway::kept_state::MemoryBackend;
-use tollway::oracle::Oracle;
+use tollway::oracle::{Oracle, Watched};
 use tollway::{
     Address, BlockTrace, Call, CodeHash, Config, Gas, Height, Instantiate, Outcome, Runtime,
+    Upgrade, UpgradeError,
 };
 
 /// What each call may use, unless a test says otherwise: enough for whatever does not run away.
@@ -85,11 +87,15 @@ impl Block {
     /// Requires that no call touched a key that it does not declare.
     ///
     /// # Panics
-    /// If one did, with its name.
+    /// If one did, with the keys.
     pub fn assert_no_misses(&self) -> &Self {
         for call in &self.calls {
             let misses = call.receipt.misses;
-            assert!(misses == 0, "{call} touched {misses} keys that it does not declare");
+            assert!(
+                misses == 0,
+                "{call} touched {misses} keys that it does not declare:\n  {}",
+                call.misses().join("\n  ")
+            );
         }
         self
     }
@@ -123,6 +129,7 @@ pub struct TestChain {
     time_ms: u64,
     instantiated: u64,
     figures: Figures,
+    uses: Uses,
 }
 
 impl Default for TestChain {
@@ -153,6 +160,7 @@ impl TestChain {
             time_ms: START_MS,
             instantiated: 0,
             figures: Figures::default(),
+            uses: Uses::default(),
         }
     }
 
@@ -211,8 +219,36 @@ impl TestChain {
         let address = self.runtime.instantiate(request);
         let address = address.unwrap_or_else(|error| panic!("no contract can be made: {error}"));
         let code = self.runtime.code(&code).expect("it was uploaded");
+        self.uses.add_contract(&code.abi);
         self.names.add_contract(address, Arc::new(code.abi.clone()));
         Contract { address }
+    }
+
+    /// Gives a contract another code: its storage and immutables stay.
+    ///
+    /// # Panics
+    /// If the module is refused, or does not fit what the contract has stored; the message names the
+    /// field.
+    pub fn upgrade(&mut self, contract: Contract, wasm: &[u8]) {
+        if let Err(error) = self.try_upgrade(contract, wasm) {
+            panic!("the contract can't be upgraded: {error}");
+        }
+    }
+
+    /// The same, for tests of what is refused.
+    ///
+    /// # Errors
+    /// [`UpgradeError`] says what does not fit; the contract runs the code that it had.
+    ///
+    /// # Panics
+    /// If the module is refused.
+    pub fn try_upgrade(&mut self, contract: Contract, wasm: &[u8]) -> Result<(), UpgradeError> {
+        let code = self.upload(wasm);
+        let request = Upgrade { contract: contract.address, code, migrates: false };
+        self.runtime.upgrade(request)?;
+        let code = self.runtime.code(&code).expect("it was uploaded");
+        self.names.add_contract(contract.address, Arc::new(code.abi.clone()));
+        Ok(())
     }
 
     /// Lets time pass before the next block, beside the second that it takes.
@@ -248,15 +284,23 @@ impl TestChain {
         let height = Height(self.height().0 + 1);
         let block = tollway::Block { height, time_ms: self.time_ms, calls };
         let mut oracle = Oracle::new(&self.runtime);
-        let expected = oracle.execute(&block);
+        let (mut rehearsed, uses, names) = (Vec::new(), &mut self.uses, &self.names);
+        let expected = oracle.execute_watched(&block, |rehearsal| {
+            rehearsed.push(uses.rehearse(names, rehearsal));
+        });
         let outcome = self.runtime.execute(&block);
         let outcome = outcome.unwrap_or_else(|error| panic!("the block can't run: {error}"));
         self.runtime.commit(outcome.batch).expect("the batch follows the head");
-        let calls: Vec<Ran> = (block.calls.iter().zip(outcome.receipts))
+        let mut calls: Vec<Ran> = (block.calls.iter().zip(outcome.receipts))
             .map(|(call, receipt)| Ran::new(call.clone(), receipt, self.names.clone()))
             .collect();
-        for (call, expected) in calls.iter().zip(expected) {
-            assert_eq!(call.receipt, expected, "{call}: the oracle comes to another receipt");
+        for ((call, expected), rehearsed) in calls.iter_mut().zip(expected).zip(rehearsed) {
+            let Watched { receipt, gas_matters } = expected;
+            assert_eq!(call.receipt, receipt, "{call}: the oracle comes to another receipt");
+            if let Some(rehearsed) = rehearsed {
+                self.uses.add(&self.names, &rehearsed, &receipt, gas_matters, call);
+                call.add_misses(rehearsed.misses);
+            }
         }
         let root = self.runtime.state_root().expect("memory does not fail");
         assert_eq!(root, oracle.state_root(), "the oracle comes to another state");
@@ -342,6 +386,50 @@ impl TestChain {
     /// What the calls so far cost, by contract and method.
     pub fn figures(&self) -> &Figures {
         &self.figures
+    }
+
+    /// What is the matter with the declarations of methods, as far as the calls so far can tell.
+    ///
+    /// Every call of a block is *rehearsed* beside its real run, in a way in which each touch of a
+    /// key can be seen; so this works for contracts in any language. Calls of other contracts count
+    /// for the methods that they run. Views that only [`query`](Self::query) asks for are no calls
+    /// of a block, and count for nothing, nor does a method that no call ran.
+    pub fn lints(&self) -> Lints {
+        self.uses.lints()
+    }
+
+    /// Requires that the methods which the calls so far ran declare no more than these used: no key
+    /// that none of them touched, no call that none of them made, no `write` where they only read,
+    /// or only add.
+    ///
+    /// What a branch touches that no call took counts as unused: the test has to take it.
+    ///
+    /// # Panics
+    /// If one declares more, with the method and its declaration.
+    pub fn assert_all_used(&self) -> &Self {
+        self.require_used(|_| true);
+        self
+    }
+
+    /// The same of one method.
+    ///
+    /// # Panics
+    /// If no call ran it, or it declares more.
+    pub fn assert_declares_only_used(&self, contract: Contract, method: &str) -> &Self {
+        let abi = self.names.abi(&contract.address).expect("it was deployed here");
+        let name = abi.name.to_string();
+        assert!(self.uses.was_called(&name, method), "no call ran {name}.{method}");
+        self.require_used(|lint| lint.contract == name && lint.method == method);
+        self
+    }
+
+    fn require_used(&self, is_asked: impl Fn(&Lint) -> bool) {
+        let lints = self.lints();
+        let wide: Vec<String> = (lints.iter())
+            .filter(|lint| lint.finding.is_too_wide() && is_asked(lint))
+            .map(|lint| format!("  {lint}"))
+            .collect();
+        assert!(wide.is_empty(), "more is declared than is used:\n{}", wide.join("\n"));
     }
 
     /// The runtime, for what this type does not do.

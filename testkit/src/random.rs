@@ -18,7 +18,7 @@
 //! Values are small numbers, edges of their type, the chain's accounts and contracts, and now and
 //! then anything. The same seed makes the same calls.
 
-use crate::{Contract, TestChain};
+use crate::{Contract, Dice, TestChain};
 use tollway::host_api::abi::INIT_METHOD;
 use tollway::host_api::{Method, Mutability, Type};
 use tollway::{Address, Call};
@@ -29,7 +29,7 @@ const LENGTH_MAX: u64 = 4;
 /// Makes calls.
 #[derive(Clone, Debug)]
 pub struct RandomCalls {
-    state: u64,
+    dice: Dice,
     callers: Vec<Address>,
     addresses: Vec<Address>,
     methods: Vec<(Contract, Method)>,
@@ -55,7 +55,7 @@ impl RandomCalls {
             methods.extend(callable.map(|method| (contract, method.clone())));
         }
         assert!(!callers.is_empty() && !methods.is_empty(), "nobody and nothing to call");
-        Self { state: seed, callers, addresses, methods }
+        Self { dice: Dice::new(seed), callers, addresses, methods }
     }
 
     /// Leaves out views, which change nothing.
@@ -85,25 +85,16 @@ impl RandomCalls {
         Call { args, ..contract.call(caller, &method.name, ()) }
     }
 
-    /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
-    fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.state;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
-    }
-
     /// A number below `bound`, for what a test chooses itself among its random calls.
     ///
     /// # Panics
     /// If `bound` is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.dice.below(bound)
     }
 
     fn bytes(&mut self, count: usize, out: &mut Vec<u8>) {
-        out.extend((0..count).map(|_| self.next() as u8));
+        out.extend((0..count).map(|_| self.dice.roll() as u8));
     }
 
     fn length(&mut self, out: &mut Vec<u8>) -> u32 {

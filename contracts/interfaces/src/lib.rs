@@ -11,7 +11,7 @@ mod payments;
 mod synthetic;
 mod token;
 
-pub use exchange::{Hop, PairRef, RouterRef};
+pub use exchange::{Hop, Leg, PairRef, Path, RouterRef};
 pub use oracle::{OracleRef, PRICE_SCALE, Price};
 pub use payments::{Invoice, InvoiceRef, InvoiceStatus, InvoiceTerms};
 pub use synthetic::SyntheticRef;

@@ -3,6 +3,7 @@
 //! The running call travels as a box: it is in the store of the contract that runs, and moves into
 //! the store of the contract that this one calls, and back.
 
+use super::rehearse::{self, Log};
 use super::window::{self, Image, Window};
 use super::{State, World};
 use crate::engine::gas::{GROWN_GAS, MISS_GAS, PAGE_GAS};
@@ -58,6 +59,10 @@ pub(super) struct Run {
     pub(super) stack: Vec<Frame>,
     /// The contract of a key outside the access set that ended the call.
     pub(super) undeclared: Option<Address>,
+    /// Whether what it did may depend on how much gas it had.
+    pub(super) gas_matters: bool,
+    /// What it touches, if this is a rehearsal.
+    pub(super) log: Option<Log>,
 }
 
 /// A contract on the call stack.
@@ -73,6 +78,8 @@ pub(super) struct Frame {
     pub(super) last_failure: Option<Outcome>,
     pub(super) last_output: Vec<u8>,
     pub(super) window: Option<Window>,
+    /// In a rehearsal, its place in the log.
+    pub(super) logged: usize,
 }
 
 /// How a frame ended.
@@ -143,6 +150,9 @@ pub(super) fn run_frame(
     frame.window = window;
     for other in run.stack.iter_mut().filter(|other| other.contract == frame.contract) {
         other.window.iter_mut().for_each(|window| window.is_stale = true);
+    }
+    if let Some(log) = &mut run.log {
+        frame.logged = log.begin(&frame, method);
     }
     run.stack.push(frame);
     let (mut run, mut end, pages_after) = run_instance(run, method, &image, running);
@@ -253,10 +263,14 @@ impl Run {
         }
         let key = storage_key(&self.top().contract, key);
         let mode = self.access_set.get(&key).copied();
+        let frame = self.top().logged;
+        if let Some(log) = &mut self.log {
+            log.touch(frame, &key, need, mode);
+        }
         if mode == Some(need) || mode == Some(Mode::Write) {
             return Ok((key, 0));
         }
-        if self.world.on_miss == OnMiss::Fail {
+        if self.world.on_miss == OnMiss::Fail && self.log.is_none() {
             self.undeclared = Some(self.top().contract);
             return Err(Stop::Undeclared);
         }
@@ -653,6 +667,11 @@ impl HostFunctions for Guest {
         target.0.copy_from_slice(&bytes_at(host, address, 32)?);
         let method = bytes_at(host, method, method_len)?;
         let args = bytes_at(host, args, args_len)?;
+        let (frame, gas_matters) = (top(host).logged, gas != 0);
+        run(host).gas_matters |= gas_matters;
+        if let Some(log) = &mut run(host).log {
+            log.call(frame, target, &method, &args);
+        }
         let limits = run(host).world.limits.clone();
         let fit = method.len() <= limits.name_bytes_max && args.len() <= limits.args_bytes_max;
         require(host, fit)?;
@@ -694,6 +713,7 @@ impl HostFunctions for Guest {
 
     fn gas_left(host: &mut Host<'_>) -> Result<u64> {
         charge_for(host, "gas_left", 0)?;
+        run(host).gas_matters = true;
         gas_left(host)
     }
 }
@@ -709,6 +729,7 @@ fn call_contract(
     let left = gas_left(host)?;
     // A caller keeps a 64th, to go on after a callee that lost all that it got.
     let most = left - left / 64;
+    let gas = if run(host).log.is_some() && gas > 0 { rehearse::room(gas) } else { gas };
     let allowance = if gas == 0 { most } else { gas.min(most) };
     let this = top(host);
     let frame = Frame {
@@ -733,6 +754,7 @@ fn call_contract(
             (CallStatus::Reverted, Some(outcome), error)
         }
         Outcome::Failed(Failure::OutOfGas) => {
+            run(host).gas_matters = true;
             (CallStatus::OutOfGas, Some(Outcome::Failed(Failure::OutOfGas)), Vec::new())
         }
         Outcome::Failed(failure) => {

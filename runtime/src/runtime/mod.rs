@@ -7,8 +7,8 @@ mod keep;
 mod run;
 
 pub use config::{Config, OnMiss};
-pub use deploy::Instantiate;
-pub use error::{ExecuteError, InstantiateError, RuntimeError};
+pub use deploy::{Instantiate, Upgrade};
+pub use error::{ExecuteError, InstantiateError, RuntimeError, UpgradeError};
 pub use keep::OpenError;
 use run::BlockMemory;
 pub use run::{BlockOutcome, BlockStats};
