@@ -70,7 +70,8 @@ pub(crate) fn wasm_files(messages: &[u8]) -> Vec<Built> {
         let is_built = is_library && message["reason"] == "compiler-artifact";
         let manifest = Path::new(message["manifest_path"].as_str().filter(|_| is_built)?);
         let files = message["filenames"].as_array()?.iter().filter_map(Value::as_str);
-        let wasm = files.map(PathBuf::from).find(|file| file.extension() == Some("wasm".as_ref()))?;
+        let wasm =
+            files.map(PathBuf::from).find(|file| file.extension() == Some("wasm".as_ref()))?;
         let package = package_name(message["package_id"].as_str()?, manifest);
         Some(Built { package, wasm })
     });
@@ -99,7 +100,11 @@ mod tests {
 {"reason":"compiler-artifact","package_id":"registry#borsh@1.0.0","manifest_path":"/b/Cargo.toml","target":{"crate_types":["lib"]},"filenames":["/t/libborsh.rlib"]}
 no json
 {"reason":"build-finished","success":true}"#;
-        let built = |package: &str, wasm: &str| Built { package: package.into(), wasm: wasm.into() };
-        assert_eq!(wasm_files(messages), [built("tip", "/t/tip.wasm"), built("jar", "/t/jar.wasm")]);
+        let built =
+            |package: &str, wasm: &str| Built { package: package.into(), wasm: wasm.into() };
+        assert_eq!(
+            wasm_files(messages),
+            [built("tip", "/t/tip.wasm"), built("jar", "/t/jar.wasm")]
+        );
     }
 }

@@ -4,7 +4,8 @@ mod author;
 mod state;
 
 pub(crate) use author::{
-    AbiArgs, BuildArgs, CheckUpgradeArgs, ClientArgs, ClientLang, NewArgs, ReferenceFormat, TestArgs,
+    AbiArgs, BuildArgs, CheckUpgradeArgs, ClientArgs, ClientLang, NewArgs, ReferenceFormat,
+    TestArgs,
 };
 pub(crate) use state::{BlockReplayArgs, ExportArgs, ImportArgs, StateCommand};
 

@@ -63,7 +63,9 @@ fn a_new_contract_builds_to_the_same_code_anywhere() {
     let scratch = Scratch::new("new");
     let (here, there) = (scratch.path("here"), scratch.path("a/longer/way/to/there"));
     let said = works(&["new", "tip-jar", "--dir", &here]);
-    for part in ["wrote the contract tip-jar", "Tollway's crates come from the checkout", "tollway test"] {
+    for part in
+        ["wrote the contract tip-jar", "Tollway's crates come from the checkout", "tollway test"]
+    {
         assert!(said.contains(part), "{part:?} is not in:\n{said}");
     }
     copy(Path::new(&here), Path::new(&there));
@@ -71,12 +73,18 @@ fn a_new_contract_builds_to_the_same_code_anywhere() {
     let (wasm, other) = (scratch.path("jar.wasm"), scratch.path("other.wasm"));
     let built: Value = serde_json::from_str(&works(&["build", &here, "--json", "--out", &wasm]))
         .expect("it is JSON");
-    assert_eq!((built["package"].as_str(), built["contract"].as_str()), (Some("tip-jar"), Some("tip_jar")));
+    assert_eq!(
+        (built["package"].as_str(), built["contract"].as_str()),
+        (Some("tip-jar"), Some("tip_jar"))
+    );
     assert_eq!(built["methods"][0]["access"][0], "write entries[caller]");
     assert!(built["notes"][0].as_str().is_some_and(|note| note.contains("`entries`")), "{built}");
     let hash = built["code_hash"].as_str().expect("it is text");
     let page = works(&["build", &there, "--out", &other, "--check", hash]);
-    assert!(page.contains(hash) && page.contains("write entries[caller]; add signatures"), "{page}");
+    assert!(
+        page.contains(hash) && page.contains("write entries[caller]; add signatures"),
+        "{page}"
+    );
     let bytes = std::fs::read(&wasm).expect("it was written");
     assert_eq!(bytes, std::fs::read(&other).expect("it was written"));
     for folder in [&here, &there] {
@@ -87,9 +95,16 @@ fn a_new_contract_builds_to_the_same_code_anywhere() {
     assert!(prints(&["inspect", &wasm]).contains("like(guest: Address)"));
 
     let zeros = "0".repeat(64);
-    refuses(&["build", &there, "--out", &other, "--check", &zeros], &["tip-jar has code hash", hash, &zeros]);
+    refuses(
+        &["build", &there, "--out", &other, "--check", &zeros],
+        &["tip-jar has code hash", hash, &zeros],
+    );
     // A change that shows in the code.
-    edit(&format!("{there}/src/lib.rs"), "TEXT_BYTES_MAX: usize = 280", "TEXT_BYTES_MAX: usize = 281");
+    edit(
+        &format!("{there}/src/lib.rs"),
+        "TEXT_BYTES_MAX: usize = 280",
+        "TEXT_BYTES_MAX: usize = 281",
+    );
     refuses(&["build", &there, "--out", &other, "--check", hash], &["tip-jar has code hash"]);
 
     // `tollway test` builds first, then has Cargo run what tests there are; these need no test chain.
@@ -100,7 +115,9 @@ fn a_new_contract_builds_to_the_same_code_anywhere() {
     std::fs::write(&manifest, lines.join("\n")).expect("the file can be written");
     std::fs::remove_file(format!("{there}/Cargo.lock")).expect("it was written");
     let test = |expected: &str| {
-        let body = format!("#[test]\nfn it() {{ assert_eq!(tip_jar::tip_jar::TEXT_BYTES_MAX, {expected}) }}\n");
+        let body = format!(
+            "#[test]\nfn it() {{ assert_eq!(tip_jar::tip_jar::TEXT_BYTES_MAX, {expected}) }}\n"
+        );
         std::fs::write(format!("{there}/tests/size.rs"), body).expect("the file can be written");
     };
     test("281");
@@ -121,12 +138,18 @@ fn what_is_no_contract_is_told_by_file_and_name() {
     let original = read(&lib);
     edit(&lib, "self.signatures.add(1)", "self.signature.add(1)");
     refuses(&["build", &folder], &["does not build for wasm32v1-none", "src/lib.rs", "signature"]);
-    std::fs::write(&lib, "#![no_std]\n#[panic_handler]\nfn panic(_: &core::panic::PanicInfo<'_>) -> ! { loop {} }\n")
-        .expect("the file can be written");
+    std::fs::write(
+        &lib,
+        "#![no_std]\n#[panic_handler]\nfn panic(_: &core::panic::PanicInfo<'_>) -> ! { loop {} }\n",
+    )
+    .expect("the file can be written");
     refuses(&["build", &folder], &["jar can't be uploaded", "jar.wasm", "ABI"]);
     std::fs::write(&lib, original).expect("the file can be written");
     edit(&format!("{folder}/Cargo.toml"), "[\"cdylib\", \"rlib\"]", "[\"rlib\"]");
-    refuses(&["build", &folder], &["is no contract: its [lib] needs crate-type = [\"cdylib\", \"rlib\"]"]);
+    refuses(
+        &["build", &folder],
+        &["is no contract: its [lib] needs crate-type = [\"cdylib\", \"rlib\"]"],
+    );
 }
 
 #[test]
@@ -137,7 +160,10 @@ fn new_overwrites_nothing() {
     assert_eq!(read(&scratch.path("notes.txt")), "mine");
     let free = scratch.path("free");
     refuses(&["new", "Jar", "--dir", &free], &["\"Jar\" is no name for a contract"]);
-    refuses(&["new", "jar", "--dir", &free, "--tollway", "/nowhere"], &["/nowhere is no checkout of Tollway"]);
+    refuses(
+        &["new", "jar", "--dir", &free, "--tollway", "/nowhere"],
+        &["/nowhere is no checkout of Tollway"],
+    );
     assert!(!Path::new(&free).exists());
 }
 
@@ -163,7 +189,12 @@ fn upgrades_are_checked() {
     });
     let run = support::tollway(&["check-upgrade", "token", &narrow]);
     assert_eq!(run.code, 1);
-    for part in ["breaks state", "storage field allowances", "value was u128, is u64", "refuses this upgrade"] {
+    for part in [
+        "breaks state",
+        "storage field allowances",
+        "value was u128, is u64",
+        "refuses this upgrade",
+    ] {
         assert!(run.stdout.contains(part), "{part:?} is not in:\n{}", run.stdout);
     }
 
@@ -176,7 +207,10 @@ fn upgrades_are_checked() {
     assert_eq!(support::tollway(&["check-upgrade", "token", &renamed, "--strict"]).code, 1);
     let run = support::tollway(&["check-upgrade", "token", &renamed, "--strict", "--json"]);
     let found: Value = serde_json::from_str(&run.stdout).expect("it is JSON");
-    assert_eq!((found["is_safe"].as_bool(), found["findings"].as_array().map(Vec::len)), (Some(false), Some(2)));
+    assert_eq!(
+        (found["is_safe"].as_bool(), found["findings"].as_array().map(Vec::len)),
+        (Some(false), Some(2))
+    );
     assert_eq!(found["findings"][0]["effect"], "fine");
     assert_eq!(found["findings"][1]["effect"], "breaks callers");
     fails(&["check-upgrade", "token", "nothing.wasm"], 1, "cannot read nothing.wasm");
@@ -214,7 +248,10 @@ fn an_abi_that_is_not_true_is_refused() {
     };
     set("{", "abi.json");
     set("{\"name\": \"c\", \"methods\": [{\"name\": \"none\"}]}", "method none is not exported");
-    set("{\"name\": \"c\", \"storage\": [{\"name\": \"s\", \"value\": \"u7\"}]}", "storage.s: \"u7\" is no type");
+    set(
+        "{\"name\": \"c\", \"storage\": [{\"name\": \"s\", \"value\": \"u7\"}]}",
+        "storage.s: \"u7\" is no type",
+    );
     let module = scratch.write("text.wasm", "no module");
     let description = scratch.write("abi.json", "{\"name\": \"c\"}");
     fails(&["abi", &module, "--set", &description, "--out", &out], 1, "it is no Wasm module");

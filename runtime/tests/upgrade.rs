@@ -26,9 +26,7 @@ fn put(cells: &[u8]) -> Method {
 }
 
 fn add(key: u32, amount: u32) -> String {
-    format!(
-        "(call $add (i32.const {key}) (i32.const 2) (i64.const {amount}) (i64.const 0))"
-    )
+    format!("(call $add (i32.const {key}) (i32.const 2) (i64.const {amount}) (i64.const 0))")
 }
 
 /// `put` touches nothing.
@@ -180,8 +178,7 @@ fn immutables_stay_and_must_fit() {
         abi.methods.to_mut()[0].returns = Type::Address;
         abi.immutables = list(immutables.iter().map(|(name, ty)| field(name, ty.clone())));
         // The host lays them out at 616.
-        let output =
-            format!("(call $output (i32.const {}) (i32.const 32))", window + 616);
+        let output = format!("(call $output (i32.const {}) (i32.const 32))", window + 616);
         let global = format!("(global (export \"{WINDOW_EXPORT}\") i32 (i32.const {window}))");
         module(&abi, &[MEMORY, &global, &entry("owner", &output)].concat())
     };

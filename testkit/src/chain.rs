@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tollway::kept_state::MemoryBackend;
 use tollway::oracle::Oracle;
 use tollway::{
-    Address, BlockTrace, Call, CodeHash, Config, Gas, Height, Instantiate, Outcome, Runtime, Upgrade,
-    UpgradeError,
+    Address, BlockTrace, Call, CodeHash, Config, Gas, Height, Instantiate, Outcome, Runtime,
+    Upgrade, UpgradeError,
 };
 
 /// What each call may use, unless a test says otherwise: enough for whatever does not run away.

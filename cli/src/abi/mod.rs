@@ -43,8 +43,8 @@ pub(crate) use show::show;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tollway::engine::validate::validate;
     use tollway::Limits;
+    use tollway::engine::validate::validate;
 
     #[test]
     fn every_sample_is_described_in_full() {

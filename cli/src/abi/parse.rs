@@ -63,7 +63,8 @@ impl<'a> Object<'a> {
         let items = items.iter().enumerate().map(|(index, value)| {
             // By name where it has one, else by number.
             let name = value.get("name").and_then(Value::as_str);
-            let place = || name.map_or_else(|| format!("{key}[{index}]"), |name| format!("{key}.{name}"));
+            let place =
+                || name.map_or_else(|| format!("{key}[{index}]"), |name| format!("{key}.{name}"));
             item(value).with_context(place)
         });
         items.collect()
@@ -264,7 +265,9 @@ impl Scope<'_> {
                 return Ok(Expr::Immutable { index, path: path(steps) });
             }
             "element" => return Ok(Expr::Element { depth: 0, path: path(steps) }),
-            _ => bail!("{text:?} is no expression: it starts with none of caller, this, arg, imm, element, _"),
+            _ => bail!(
+                "{text:?} is no expression: it starts with none of caller, this, arg, imm, element, _"
+            ),
         };
         ensure!(steps.next().is_none(), "{text:?}: there is nothing in {first}");
         Ok(expr)
@@ -317,7 +320,10 @@ mod tests {
             error(json!({ "name": "c", "storage": [{ "name": "s", "value": "u7" }] })),
             "storage.s: \"u7\" is no type"
         );
-        assert_eq!(error(json!({ "name": "c", "method": [] })).split(" is").next(), Some("\"method\""));
+        assert_eq!(
+            error(json!({ "name": "c", "method": [] })).split(" is").next(),
+            Some("\"method\"")
+        );
     }
 
     #[test]

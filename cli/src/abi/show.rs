@@ -65,9 +65,7 @@ fn ty(ty: &Type) -> Value {
         Type::Tuple(types) => json!({ "tuple": types.iter().map(self::ty).collect::<Vec<_>>() }),
         Type::Struct { name, fields } => json!({ "struct": name, "fields": self::fields(fields) }),
         Type::Enum { name, variants } => {
-            let variant = |variant: &Variant| {
-                json!({ "name": variant.name, "fields": fields(&variant.fields) })
-            };
+            let variant = |variant: &Variant| json!({ "name": variant.name, "fields": fields(&variant.fields) });
             json!({ "enum": name, "variants": variants.iter().map(variant).collect::<Vec<_>>() })
         }
     }
@@ -104,9 +102,7 @@ fn expr(abi: &Abi, method: &Method, expr: &Expr) -> Value {
         Expr::Caller => "caller".into(),
         Expr::This => "this".into(),
         Expr::Unknown => "_".into(),
-        Expr::Arg { param, path } => {
-            dotted("arg", method.params.get(usize::from(*param)), path)
-        }
+        Expr::Arg { param, path } => dotted("arg", method.params.get(usize::from(*param)), path),
         Expr::Immutable { index, path } => {
             dotted("imm", abi.immutables.get(usize::from(*index)), path)
         }

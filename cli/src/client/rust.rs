@@ -12,7 +12,8 @@ use tollway_host_api::{Abi, Field, Method, Mutability, Type};
 const HEAD: &str = include_str!("head.rs.in");
 
 /// Names that the module has itself. What is in `std` is named by its whole path.
-const RESERVED: [&str; 5] = ["Address", "ContractMethod", "ContractEvent", "DecodeEventError", "Immutables"];
+const RESERVED: [&str; 5] =
+    ["Address", "ContractMethod", "ContractEvent", "DecodeEventError", "Immutables"];
 
 const DERIVE: &str =
     "#[derive(Clone, Debug, PartialEq, Eq, ::borsh::BorshSerialize, ::borsh::BorshDeserialize)]";
@@ -118,8 +119,9 @@ impl Writer<'_> {
         if fields.is_empty() {
             return format!("{DERIVE}\npub struct {name} {{}}\n");
         }
-        let field =
-            |field: &Field| format!("    pub {}: {},\n", ident(&field.name), self.ty(&field.ty, path));
+        let field = |field: &Field| {
+            format!("    pub {}: {},\n", ident(&field.name), self.ty(&field.ty, path))
+        };
         let fields: String = fields.iter().map(field).collect();
         format!("{DERIVE}\npub struct {name} {{\n{fields}}}\n")
     }
@@ -175,8 +177,12 @@ impl Writer<'_> {
                 event.name,
                 self.fields_struct(&name, &event.fields, "super::")
             );
-            variants += &format!("    /// `{}` of the contract.\n    {name}(events::{name}),\n", event.name);
-            arms += &format!("            {index} => ::borsh::from_slice(data).map(Self::{name}),\n");
+            variants += &format!(
+                "    /// `{}` of the contract.\n    {name}(events::{name}),\n",
+                event.name
+            );
+            arms +=
+                &format!("            {index} => ::borsh::from_slice(data).map(Self::{name}),\n");
         }
         format!(
             "\n/// What events carry.\npub mod events {{\n{}}}\n\n/// An event of the contract.\n\
@@ -202,11 +208,11 @@ fn indented(text: &str) -> String {
 fn ident(name: &str) -> String {
     /// Words that Rust keeps for itself, of this edition and the next.
     const KEYWORDS: [&str; 49] = [
-        "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn",
-        "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let",
-        "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return",
-        "static", "struct", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use",
-        "virtual", "where", "while", "yield", "union",
+        "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do",
+        "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in",
+        "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref",
+        "return", "static", "struct", "trait", "true", "try", "type", "typeof", "unsafe",
+        "unsized", "use", "virtual", "where", "while", "yield", "union",
     ];
     match name {
         "self" | "Self" | "super" | "crate" | "_" => format!("{name}_"),

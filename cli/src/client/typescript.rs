@@ -19,26 +19,116 @@ const HEAD: &str = include_str!("head.ts.in");
 
 /// Names that the file has itself or uses, as types or as values.
 const RESERVED: [&str; 52] = [
-    "Address", "Array", "BigInt", "Codec", "CodecError", "ContractEvent", "Error", "Immutables", "Math",
-    "Method", "Number", "Object", "Reader", "RegExp", "String", "TextDecoder", "TextEncoder",
-    "Uint8Array", "Writer", "address", "any", "bigint", "bool", "boolean", "bytes", "checkLength",
-    "decode", "decodeError", "decodeEvent", "encode", "fixedBytes", "globalThis", "i128", "i64",
-    "immutables", "integer", "list", "method", "methods", "never", "null", "number", "object", "option",
-    "optionOf", "smallInteger", "string", "text", "u128", "u16", "u32", "unit",
+    "Address",
+    "Array",
+    "BigInt",
+    "Codec",
+    "CodecError",
+    "ContractEvent",
+    "Error",
+    "Immutables",
+    "Math",
+    "Method",
+    "Number",
+    "Object",
+    "Reader",
+    "RegExp",
+    "String",
+    "TextDecoder",
+    "TextEncoder",
+    "Uint8Array",
+    "Writer",
+    "address",
+    "any",
+    "bigint",
+    "bool",
+    "boolean",
+    "bytes",
+    "checkLength",
+    "decode",
+    "decodeError",
+    "decodeEvent",
+    "encode",
+    "fixedBytes",
+    "globalThis",
+    "i128",
+    "i64",
+    "immutables",
+    "integer",
+    "list",
+    "method",
+    "methods",
+    "never",
+    "null",
+    "number",
+    "object",
+    "option",
+    "optionOf",
+    "smallInteger",
+    "string",
+    "text",
+    "u128",
+    "u16",
+    "u32",
+    "unit",
 ];
 
 /// And words of the language, which a type's name might be.
 const WORDS: [&str; 48] = [
-    "await", "break", "case", "catch", "class", "const", "continue", "debugger", "default", "delete",
-    "do", "else", "enum", "export", "extends", "false", "finally", "for", "function", "if", "implements",
-    "import", "in", "instanceof", "interface", "let", "new", "package", "private", "protected", "public",
-    "return", "static", "super", "switch", "symbol", "this", "throw", "true", "try", "type", "typeof",
-    "u64", "u8", "undefined", "unknown", "var", "yield",
+    "await",
+    "break",
+    "case",
+    "catch",
+    "class",
+    "const",
+    "continue",
+    "debugger",
+    "default",
+    "delete",
+    "do",
+    "else",
+    "enum",
+    "export",
+    "extends",
+    "false",
+    "finally",
+    "for",
+    "function",
+    "if",
+    "implements",
+    "import",
+    "in",
+    "instanceof",
+    "interface",
+    "let",
+    "new",
+    "package",
+    "private",
+    "protected",
+    "public",
+    "return",
+    "static",
+    "super",
+    "switch",
+    "symbol",
+    "this",
+    "throw",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "u64",
+    "u8",
+    "undefined",
+    "unknown",
+    "var",
+    "yield",
 ];
 
 /// The file.
 pub(crate) fn typescript(abi: &Abi) -> String {
-    let reserved: Vec<&str> = RESERVED.into_iter().chain(WORDS).chain(["void", "while", "with"]).collect();
+    let reserved: Vec<&str> =
+        RESERVED.into_iter().chain(WORDS).chain(["void", "while", "with"]).collect();
     let types = Types::of(abi, &reserved);
     let writer = Writer { abi, types: &types };
     let mut file = HEAD.replace("{contract}", &abi.name);
@@ -46,7 +136,8 @@ pub(crate) fn typescript(abi: &Abi) -> String {
         file += &writer.named(&named.name, named.ty);
     }
     if !abi.immutables.is_empty() {
-        let (ty, codec) = (writer.fields_type(&abi.immutables), writer.fields_codec(&abi.immutables, ""));
+        let (ty, codec) =
+            (writer.fields_type(&abi.immutables), writer.fields_codec(&abi.immutables, ""));
         file += &format!(
             "\n/** What is fixed when a contract is created. */\nexport type Immutables = {ty};\n\n\
              export const immutables: Codec<Immutables> = {codec};\n"
@@ -79,7 +170,9 @@ impl Writer<'_> {
             Type::Address => "Address".into(),
             Type::Bytes | Type::FixedBytes(_) => "Uint8Array".into(),
             Type::Text => "string".into(),
-            Type::Option(types) if has_null(types) => format!("{{ some: {} }} | null", inner(types)),
+            Type::Option(types) if has_null(types) => {
+                format!("{{ some: {} }} | null", inner(types))
+            }
             Type::Option(types) => format!("{} | null", inner(types)),
             Type::List(types) => format!("({})[]", inner(types)),
             Type::Tuple(types) if types.is_empty() => "void".into(),
@@ -111,10 +204,10 @@ impl Writer<'_> {
             Type::List(types) => format!("list({})", inner(types)),
             Type::Tuple(types) if types.is_empty() => "unit".into(),
             Type::Tuple(types) => {
-                let fields = types.iter().enumerate().map(|(index, ty)| Field {
-                    name: index.to_string().into(),
-                    ty: ty.clone(),
-                });
+                let fields = types
+                    .iter()
+                    .enumerate()
+                    .map(|(index, ty)| Field { name: index.to_string().into(), ty: ty.clone() });
                 // Seen as the tuple that it is: its codec alone does not tell.
                 let codec = self.fields_codec(&fields.collect::<Vec<_>>(), "");
                 format!("({codec} satisfies Codec<{}>)", self.ty(ty))
@@ -152,7 +245,8 @@ impl Writer<'_> {
             let codec = self.codec(&field.ty);
             let at = if is_tuple { format!("[{}]", field.name) } else { member(&field.name) };
             writes += &format!("{indent}    {codec}.write(writer, value{at});\n");
-            let name = if is_tuple { String::new() } else { format!("{}: ", property(&field.name)) };
+            let name =
+                if is_tuple { String::new() } else { format!("{}: ", property(&field.name)) };
             reads.push(format!("{name}{codec}.read(reader)"));
         }
         let (open, close) = if is_tuple { ("[", "]") } else { ("({ ", " })") };
@@ -168,7 +262,9 @@ impl Writer<'_> {
         match ty {
             Type::Struct { fields, .. } => {
                 let (ty, codec) = (self.fields_type(fields), self.fields_codec(fields, ""));
-                format!("\nexport type {name} = {ty};\n\nexport const {name}: Codec<{name}> = {codec};\n")
+                format!(
+                    "\nexport type {name} = {ty};\n\nexport const {name}: Codec<{name}> = {codec};\n"
+                )
             }
             Type::Enum { variants, .. } => {
                 let mut kinds = Vec::new();
@@ -178,7 +274,8 @@ impl Writer<'_> {
                     writes += &format!("      case {kind}:\n        u8.write(writer, {index});\n");
                     if variant.fields.is_empty() {
                         kinds.push(format!("{{ kind: {kind} }}"));
-                        reads += &format!("      case {index}:\n        return {{ kind: {kind} }};\n");
+                        reads +=
+                            &format!("      case {index}:\n        return {{ kind: {kind} }};\n");
                     } else {
                         let fields = self.fields_type(&variant.fields);
                         let codec = self.fields_codec(&variant.fields, "        ");
@@ -246,7 +343,8 @@ impl Writer<'_> {
         let (mut kinds, mut cases) = (String::new(), String::new());
         for (index, event) in self.abi.events.iter().enumerate() {
             let name = format!("{:?}", event.name);
-            kinds += &format!("\n  | {{ name: {name}; fields: {} }}", self.fields_type(&event.fields));
+            kinds +=
+                &format!("\n  | {{ name: {name}; fields: {} }}", self.fields_type(&event.fields));
             cases += &format!(
                 "    case {index}:\n      return {{ name: {name}, fields: decode({}, data) }};\n",
                 self.fields_codec(&event.fields, "      ")

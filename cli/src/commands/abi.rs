@@ -17,7 +17,8 @@ pub(crate) fn run(args: &AbiArgs) -> Result<()> {
         return output::print(&serde_json::to_string_pretty(&show(&checked.abi))?);
     };
     let file = || description.display().to_string();
-    let text = std::fs::read_to_string(description).with_context(|| format!("cannot read {}", file()))?;
+    let text =
+        std::fs::read_to_string(description).with_context(|| format!("cannot read {}", file()))?;
     let value = serde_json::from_str(&text).with_context(file)?;
     let abi = parse(&value).with_context(file)?;
     let attached = attach(&wasm, &abi).with_context(|| args.contract.clone())?;

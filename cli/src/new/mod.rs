@@ -21,12 +21,68 @@ const TOOLCHAIN: &str = include_str!("../../../rust-toolchain.toml");
 
 /// Names that Rust or Cargo keep for themselves.
 const RESERVED: [&str; 62] = [
-    "abstract", "alloc", "as", "async", "await", "become", "box", "break", "build", "const",
-    "continue", "core", "crate", "deps", "do", "dyn", "else", "enum", "examples", "extern", "false",
-    "final", "fn", "for", "gen", "if", "impl", "in", "incremental", "let", "loop", "macro", "match",
-    "mod", "move", "mut", "override", "priv", "proc_macro", "pub", "ref", "return", "self", "static",
-    "std", "struct", "super", "test", "tollway_sdk", "tollway_testkit", "trait", "true", "try", "type",
-    "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+    "abstract",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "build",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "deps",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "examples",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "incremental",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "proc_macro",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "static",
+    "std",
+    "struct",
+    "super",
+    "test",
+    "tollway_sdk",
+    "tollway_testkit",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "unsafe",
+    "unsized",
+    "use",
+    "virtual",
+    "where",
+    "while",
+    "yield",
 ];
 
 /// A contract to begin with.
@@ -87,7 +143,7 @@ impl Template {
         }
         // Cargo drops from it what this contract does not need.
         let mut cargo = Command::new("cargo");
-        cargo.args(["metadata", "--offline", "--format-version", "1"]).current_dir(folder);
+        cargo.args(["update", "--workspace", "--offline", "--quiet"]).current_dir(folder);
         let is_kept = cargo.output().is_ok_and(|output| output.status.success());
         if !is_kept {
             // What Cargo can't take is worse than nothing, and was copied a moment ago.

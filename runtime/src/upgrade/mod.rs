@@ -136,11 +136,15 @@ impl Findings {
         for (index, field) in old.iter().enumerate() {
             let mut add = |effect, what| self.add(effect, Part::Storage, &field.name, what);
             if let Some(at) = moved(&field.name, index, new.iter().map(|field| &field.name)) {
-                add(BreaksState, format!("was number {index}, is number {at}: its values stay behind"));
+                add(
+                    BreaksState,
+                    format!("was number {index}, is number {at}: its values stay behind"),
+                );
                 continue;
             }
             let Some(now) = new.get(index) else {
-                let what = "removed: its values stay, for whatever field gets its number next; keep it";
+                let what =
+                    "removed: its values stay, for whatever field gets its number next; keep it";
                 add(BreaksState, what.to_owned());
                 continue;
             };
@@ -303,7 +307,9 @@ impl Findings {
             (Some(old), None) => self.add(BreaksCallers, Part::Error, &name(old), "removed"),
             // An error that a caller can't name is an error all the same, so more of them are fine.
             (Some(old), Some(new)) => match reads(old, new) {
-                Err(mismatch) => self.add(BreaksCallers, Part::Error, &name(old), mismatch.to_string()),
+                Err(mismatch) => {
+                    self.add(BreaksCallers, Part::Error, &name(old), mismatch.to_string())
+                }
                 Ok(()) => {
                     let count = |ty: &Type| match ty {
                         Type::Enum { variants, .. } => variants.len(),

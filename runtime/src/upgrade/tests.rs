@@ -96,8 +96,10 @@ fn storage_fields_keep_number_key_and_value() {
     );
     check(
         |abi| drop(abi.storage.to_mut().pop()),
-        &["STATE storage field sides: removed: its values stay, for whatever field gets its number \
-           next; keep it"],
+        &[
+            "STATE storage field sides: removed: its values stay, for whatever field gets its number \
+           next; keep it",
+        ],
     );
     check(
         |abi| abi.storage.to_mut()[0].name = "held".into(),
@@ -136,7 +138,8 @@ fn storage_fields_keep_number_key_and_value() {
 
 #[test]
 fn types_inside_types_are_compared() {
-    let value = |ty: Type| move |abi: &mut Abi| abi.storage.to_mut()[1].value = Type::List(list([ty]));
+    let value =
+        |ty: Type| move |abi: &mut Abi| abi.storage.to_mut()[1].value = Type::List(list([ty]));
     let (to, amount) = (field("to", Type::Address), field("amount", Type::U128));
     check(
         value(leg(&[to.clone(), field("amount", Type::U64)])),

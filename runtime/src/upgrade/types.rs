@@ -92,9 +92,11 @@ fn same_places(writer: &[Text], reader: &[Text], what: &str) -> Result<(), Misma
 }
 
 fn all(writer: &[Type], reader: &[Type], step: impl Fn(usize) -> String) -> Result<(), Mismatch> {
-    writer.iter().zip(reader).enumerate().try_for_each(|(index, (a, b))| {
-        reads(a, b).map_err(|mismatch| mismatch.at(&step(index)))
-    })
+    writer
+        .iter()
+        .zip(reader)
+        .enumerate()
+        .try_for_each(|(index, (a, b))| reads(a, b).map_err(|mismatch| mismatch.at(&step(index))))
 }
 
 /// A type as people write it.
