@@ -1,17 +1,17 @@
 //! Prices, and what hangs on them.
 
-use super::Kind;
+use super::{Kind, any_user};
 use crate::contracts::{OPERATOR, call};
 use crate::suite::world::{At, Part, World, user};
 use crate::swaps::random::Random;
 use tollway::{Address, Call};
-use tollway_contracts_wasm::ORACLE;
+use tollway_contracts_wasm::{OPTIONS, ORACLE};
 
 /// Reporters of the oracle: the first users.
 const REPORTERS: u64 = 5;
 
 /// Prices that are reported.
-const FEEDS: u64 = 256;
+pub(super) const FEEDS: u64 = 256;
 
 /// 10⁸: a price of one.
 const PRICE_SCALE: u64 = 100_000_000;
@@ -61,5 +61,58 @@ impl Part for Reports {
             return call(OPERATOR, self.oracle, "update", (feed as u32,));
         }
         report(self.oracle, seat, feed, PRICE_SCALE + random.below(1_000_000))
+    }
+}
+
+/// Strikes that options are traded on.
+const STRIKES: u64 = 32;
+
+/// When options expire: after any run.
+const EXPIRY_MS: u64 = 1 << 50;
+
+pub(super) const OPTIONS_KIND: Kind = Kind {
+    name: "options",
+    weight: 30,
+    about: "calls of 32 strikes, written by any user or passed on",
+    make: |world| {
+        let oracle = oracle(world)?;
+        let [underlying, quote, ..] = world.tokens;
+        // 0 is the kind of calls.
+        let terms = (0u8, underlying, quote, oracle, 0u32, 1_000u64, 1_000u64);
+        let options = world.deploy(OPTIONS, terms, ())?;
+        world.approve(underlying, options)?;
+        let create = |number| call(OPERATOR, options, "create", (series(number),));
+        world.set_up((0..STRIKES).map(create).collect())?;
+        let write = |number: usize| {
+            let args = (series(number as u64 % STRIKES), WRITTEN);
+            call(user(number), options, "write", args)
+        };
+        world.set_up((0..world.users).map(write).collect())?;
+        Ok(Box::new(Options { options }))
+    },
+};
+
+/// What every user writes at the start, of one series.
+const WRITTEN: u128 = 1 << 60;
+
+/// Strike and expiry.
+fn series(number: u64) -> (u128, u64) {
+    (u128::from(PRICE_SCALE * (1 + number % STRIKES)), EXPIRY_MS)
+}
+
+struct Options {
+    options: Address,
+}
+
+impl Part for Options {
+    fn call(&mut self, random: &mut Random, at: At) -> Call {
+        let from = any_user(random, at);
+        let amount = u128::from(1 + random.below(1_000_000));
+        if random.below(2) == 0 {
+            let args = (series(random.below(STRIKES)), amount);
+            return call(user(from), self.options, "write", args);
+        }
+        let to = user(any_user(random, at));
+        call(user(from), self.options, "transfer", (series(from as u64), to, amount))
     }
 }

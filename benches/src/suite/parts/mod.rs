@@ -1,6 +1,7 @@
 //! What is called how often, a module for each family.
 
 mod assets;
+mod credit;
 mod derivatives;
 mod exchange;
 mod governance;
@@ -32,9 +33,17 @@ impl std::fmt::Debug for Kind {
 pub const KINDS: &[Kind] = &[
     assets::TOKEN_KIND,
     exchange::PAIR_KIND,
+    exchange::ROUTER_KIND,
+    exchange::SHARDED_POOL_KIND,
+    credit::LEND_KIND,
+    credit::FARM_KIND,
+    credit::STAKE_KIND,
     derivatives::ORACLE_KIND,
+    derivatives::OPTIONS_KIND,
     governance::VOTE_KIND,
     payments::INVOICE_KIND,
+    payments::SUBSCRIPTION_KIND,
+    payments::CHANNEL_KIND,
 ];
 
 /// Draws by Zipf's law: the k-th of `count` is k times rarer than the first.

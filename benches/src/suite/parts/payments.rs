@@ -1,11 +1,11 @@
 //! Payments of businesses.
 
 use super::{Kind, Zipf, any_user};
-use crate::contracts::call;
+use crate::contracts::{call, time_ms};
 use crate::suite::world::{At, Part, USERS, user};
 use crate::swaps::random::Random;
 use tollway::{Address, Call};
-use tollway_contracts_wasm::INVOICE;
+use tollway_contracts_wasm::{CHANNEL, INVOICE, SUBSCRIPTION};
 
 /// Merchants: the first users.
 const MERCHANTS: usize = 100;
@@ -54,3 +54,76 @@ impl Part for Invoices {
 
 /// What an invoice is about.
 const AMOUNT: u128 = 1_000;
+
+pub(super) const SUBSCRIPTION_KIND: Kind = Kind {
+    name: "subscription",
+    weight: 40,
+    about: "merchants charge one payer after the other, each once a block at most",
+    make: |world| {
+        let subscription = world.deploy(SUBSCRIPTION, (), ())?;
+        let token = world.tokens[1];
+        world.approve(token, subscription)?;
+        // Cap, cap in all, start, period, end, tries, time between them.
+        let plan = (token, AMOUNT, u128::MAX, time_ms(0), 1_000u64, u64::MAX, 3u8, 1_000u64);
+        let authorize = |number: usize| {
+            let args = (user(number % MERCHANTS), 0u128, plan);
+            call(user(number), subscription, "authorize", args)
+        };
+        world.set_up((0..world.users).map(authorize).collect())?;
+        Ok(Box::new(Charges { subscription, token, block: 0, next: 0 }))
+    },
+};
+
+struct Charges {
+    subscription: Address,
+    token: Address,
+    /// The block that the next call is of, and whom it charges.
+    block: usize,
+    next: usize,
+}
+
+impl Part for Charges {
+    fn call(&mut self, _: &mut Random, at: At) -> Call {
+        if at.block != self.block {
+            (self.block, self.next) = (at.block, 0);
+        }
+        let payer = self.next % at.users;
+        self.next += 1;
+        // A block may have more calls than there are payers: nobody is charged twice in a period.
+        if self.next > at.users {
+            let plan = (self.token, AMOUNT, AMOUNT, 0u64, 1_000u64, u64::MAX, 3u8, 1_000u64);
+            let id = ((at.block as u128) << 64) | self.next as u128;
+            return call(user(payer), self.subscription, "authorize", (user(0), id, plan));
+        }
+        let args = (user(payer), 0u128, self.token, AMOUNT);
+        call(user(payer % MERCHANTS), self.subscription, "charge", args)
+    }
+}
+
+pub(super) const CHANNEL_KIND: Kind = Kind {
+    name: "channel",
+    weight: 10,
+    about: "any user opens a channel to another",
+    make: |world| {
+        let token = world.tokens[2];
+        let channel = world.deploy(CHANNEL, (token, 1u64), ())?;
+        world.approve(token, channel)?;
+        Ok(Box::new(Channels { channel, next: 0 }))
+    },
+};
+
+struct Channels {
+    channel: Address,
+    next: u64,
+}
+
+impl Part for Channels {
+    fn call(&mut self, random: &mut Random, at: At) -> Call {
+        self.next += 1;
+        let a = any_user(random, at);
+        let b = (a + 1) % at.users;
+        // Parties and number; amounts and window; a key of Ed25519.
+        let name = (user(a), user(b), self.next);
+        call(user(a), self.channel, "open", (name, (AMOUNT, AMOUNT, 1_000u64), (0u8, [7u8; 32])))
+    }
+}
