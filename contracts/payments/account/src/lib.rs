@@ -13,14 +13,14 @@
 //! ```
 //!
 //! One factor alone spends up to the limit in each period; both together any amount. Who sends the
-//! call does not matter, signatures say everything: each is over a [`Message`] that names chain,
-//! account, action, a number that is used once, and until when it is good.
+//! call does not matter, signatures say everything: each is over a [`Message`](account::Message)
+//! that names chain, account, action, a number that is used once, and until when it is good.
 //!
 //! Payments of one account do not wait for each other: the numbers need not follow each other, each
 //! has a key of its own; and what is left of a period's limit is a counter that payments take from
-//! without reading it. For that it has to hold the limit before: [`open`](account::Account::open) adds it once a period, for
-//! as many periods ahead as one likes. A period that nobody opened has nothing to spend by one
-//! factor.
+//! without reading it. For that it has to hold the limit before: [`open`](account::Account::open)
+//! adds it, once a period, for hundreds of periods ahead if one likes. A period that nobody opened
+//! has nothing to spend by one factor.
 //!
 //! # Who can do what with what he has
 //! - **One key**: spend up to the limit, and revoke a key, his own or the other: what is revoked is

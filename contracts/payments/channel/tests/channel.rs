@@ -4,14 +4,14 @@
 mod support;
 
 use std::path::Path;
-use support::{Dice, Signer};
+use support::Signer;
 use tollway_contract_channel::channel::{
     Action, Channel, DOMAIN, Message, Name, Phase, Signatures, SignedState, State, Terms,
 };
 use tollway_contracts_wasm::{CHANNEL, TOKEN};
 use tollway_testkit::random::RandomCalls;
 use tollway_testkit::tollway::{Address, Call, Config};
-use tollway_testkit::{Contract, Ran, TestChain, budget};
+use tollway_testkit::{Contract, Dice, Ran, TestChain, budget};
 
 const CHAIN: u64 = 42;
 const WINDOW_MS: u64 = 60 * 60 * 1_000;
@@ -371,7 +371,7 @@ fn what_goes_in_comes_out() {
         for (number, party) in set.parties.iter_mut().enumerate() {
             party.signer = Signer::new(0, &format!("signer {number}"));
         }
-        let mut dice = Dice(seed as u64 + 1);
+        let mut dice = Dice::new(seed as u64 + 1);
         let mut anything = RandomCalls::new(&set.chain, seed as u64, [set.channels]);
         anything = anything.without_views().without("open");
         // These need no signature, so that one could hit a channel.
@@ -554,6 +554,9 @@ fn methods_keep_their_budget() {
     set.run(1, "dispute", (second, new)).succeeded();
     set.chain.pass_ms(WINDOW_MS);
     set.run(1, "settle", second).succeeded();
+    for method in ["open", "join", "withdraw", "close", "start", "dispute", "settle"] {
+        set.chain.assert_declares_only_used(set.channels, method);
+    }
     println!("{}", set.chain.figures());
     assert!(CHANNEL.len() <= 48 * 1024, "{} bytes", CHANNEL.len());
     budget::check(set.chain.figures(), &Path::new(env!("CARGO_MANIFEST_DIR")).join("budget.toml"));
