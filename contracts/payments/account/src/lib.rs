@@ -467,7 +467,10 @@ pub mod account {
             time_ms().checked_div(self.imm.period_ms).unwrap_or(0)
         }
 
+        // What follows is in the Wasm once, not in each method: a call costs little beside a signature.
+
         /// The bytes that are signed, if they are still good.
+        #[inline(never)]
         fn message(&self, ticket: Ticket, action: Action) -> Result<Vec<u8>, Error> {
             if time_ms() > ticket.valid_until_ms {
                 return Err(Error::Expired);
@@ -478,11 +481,13 @@ pub mod account {
             Ok(bytes)
         }
 
+        #[inline(never)]
         fn check(&self, factor: u8, message: &[u8], signature: &[u8; 64]) -> Result<(), Error> {
             let key = self.keys.at(factor).get().ok_or(Error::NoKey)?;
             if key.verify(message, signature) { Ok(()) } else { Err(Error::BadSignature) }
         }
 
+        #[inline(never)]
         fn use_up(&mut self, nonce: u64) -> Result<(), Error> {
             let used = self.used.at(nonce);
             if used.exists() {
@@ -492,6 +497,7 @@ pub mod account {
             Ok(())
         }
 
+        #[inline(never)]
         fn transfer(&mut self, payment: Payment, nonce: u64) {
             let Payment { to, amount } = payment;
             self.imm.token.transfer(payment.to, payment.amount);
