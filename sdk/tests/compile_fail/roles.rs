@@ -29,10 +29,15 @@ mod other {
         owner: Owner,
     }
 
+    #[error]
+    pub enum Error {
+        Refused,
+    }
+
     impl Other {
         #[view]
-        pub fn offers(&self, to: Address) -> Result<(), ()> {
-            self.owner.offer(to, to, ())
+        pub fn offers(&self, to: Address) -> Result<(), Error> {
+            self.owner.offer(to, to, Error::Refused)
         }
     }
 }

@@ -13,14 +13,14 @@
 //! ```
 //!
 //! One factor alone spends up to the limit in each period; both together any amount. Who sends the
-//! call does not matter, signatures say everything: each is over a [`Message`] that names chain,
-//! account, action, a number that is used once, and until when it is good.
+//! call does not matter, signatures say everything: each is over a [`Message`](account::Message)
+//! that names chain, account, action, a number that is used once, and until when it is good.
 //!
 //! Payments of one account do not wait for each other: the numbers need not follow each other, each
 //! has a key of its own; and what is left of a period's limit is a counter that payments take from
-//! without reading it. For that it has to hold the limit before: [`open`](account::Account::open) adds it once a period, for
-//! as many periods ahead as one likes. A period that nobody opened has nothing to spend by one
-//! factor.
+//! without reading it. For that it has to hold the limit before: [`open`](account::Account::open)
+//! adds it, once a period, for hundreds of periods ahead if one likes. A period that nobody opened
+//! has nothing to spend by one factor.
 //!
 //! # Who can do what with what he has
 //! - **One key**: spend up to the limit, and revoke a key, his own or the other: what is revoked is
@@ -467,7 +467,10 @@ pub mod account {
             time_ms().checked_div(self.imm.period_ms).unwrap_or(0)
         }
 
+        // What follows is in the Wasm once, not in each method: a call costs little beside a signature.
+
         /// The bytes that are signed, if they are still good.
+        #[inline(never)]
         fn message(&self, ticket: Ticket, action: Action) -> Result<Vec<u8>, Error> {
             if time_ms() > ticket.valid_until_ms {
                 return Err(Error::Expired);
@@ -478,11 +481,13 @@ pub mod account {
             Ok(bytes)
         }
 
+        #[inline(never)]
         fn check(&self, factor: u8, message: &[u8], signature: &[u8; 64]) -> Result<(), Error> {
             let key = self.keys.at(factor).get().ok_or(Error::NoKey)?;
             if key.verify(message, signature) { Ok(()) } else { Err(Error::BadSignature) }
         }
 
+        #[inline(never)]
         fn use_up(&mut self, nonce: u64) -> Result<(), Error> {
             let used = self.used.at(nonce);
             if used.exists() {
@@ -492,6 +497,7 @@ pub mod account {
             Ok(())
         }
 
+        #[inline(never)]
         fn transfer(&mut self, payment: Payment, nonce: u64) {
             let Payment { to, amount } = payment;
             self.imm.token.transfer(payment.to, payment.amount);

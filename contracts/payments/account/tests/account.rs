@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use support::{Dice, Signer};
+use support::Signer;
 use tollway_contract_account::account::{
     Action, DOMAIN, FIRST, Keys, Message, Payment, Recovery, SECOND, Ticket,
 };
@@ -12,7 +12,7 @@ use tollway_contracts_wasm::{ACCOUNT, TOKEN};
 use tollway_sdk::crypto::PublicKey;
 use tollway_testkit::random::RandomCalls;
 use tollway_testkit::tollway::{Address, Call, Config, Gas, Instantiate, Runtime};
-use tollway_testkit::{Contract, TestChain, budget};
+use tollway_testkit::{Contract, Dice, TestChain, budget};
 
 const CHAIN: u64 = 42;
 const LIMIT: u128 = 100;
@@ -550,7 +550,7 @@ fn nothing_passes_the_limit_and_no_token_is_lost() {
             held: FUNDS,
             by_one: BTreeMap::new(),
         };
-        let mut dice = Dice(seed as u64 + 1);
+        let mut dice = Dice::new(seed as u64 + 1);
         let mut anything = RandomCalls::new(&set.chain, seed as u64, [set.account]).without_views();
         for _ in 0..25 {
             if dice.below(3) == 0 {
@@ -630,6 +630,11 @@ fn methods_keep_their_budget() {
     set.run("recover", (keys, set.guardians.clone())).succeeded();
     set.chain.pass_ms(DELAY_MS);
     set.run("finish", ()).succeeded();
+    for method in
+        ["open", "pay", "pay_both", "replace", "revoke", "support", "recover", "cancel", "finish"]
+    {
+        set.chain.assert_declares_only_used(set.account, method);
+    }
     println!("{}", set.chain.figures());
     assert!(ACCOUNT.len() <= 48 * 1024, "{} bytes", ACCOUNT.len());
     budget::check(set.chain.figures(), &Path::new(env!("CARGO_MANIFEST_DIR")).join("budget.toml"));

@@ -387,7 +387,10 @@ pub mod channel {
             self.channels.at(channel).get()
         }
 
+        // What follows is in the Wasm once, not in each method: a call costs little beside a signature.
+
         /// A state that both signed, of a version above `above`.
+        #[inline(never)]
         fn signed_state(
             &self,
             channel: Name,
@@ -406,6 +409,7 @@ pub mod channel {
         }
 
         /// Whether a state gives out what was paid in, and both signed what is to be done with it.
+        #[inline(never)]
         fn check(
             &self,
             channel: Name,
@@ -428,6 +432,7 @@ pub mod channel {
             if is_signed { Ok(()) } else { Err(Error::BadSignature) }
         }
 
+        #[inline(never)]
         fn pay_out(&mut self, channel: Name, found: Channel, state: State) {
             let State { amount_a, amount_b, .. } = state;
             self.channels.at(channel).set(&Channel { phase: Phase::Closed, ..found });

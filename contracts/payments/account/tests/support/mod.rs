@@ -1,5 +1,4 @@
-//! Who signs in the tests, by the crates that wallets use, and dice. The tests of `channel` have it
-//! too.
+//! Who signs in the tests, by the crates that wallets use. The tests of `channel` have it too.
 
 use ed25519_dalek::Signer as _;
 use tollway_sdk::crypto::PublicKey;
@@ -52,20 +51,5 @@ impl Signer {
                 signature.normalize_s().to_bytes().into()
             }
         }
-    }
-}
-
-/// Numbers that are the same in every run.
-pub struct Dice(pub u64);
-
-impl Dice {
-    /// A number below `bound`.
-    pub fn below(&mut self, bound: u64) -> u64 {
-        // SplitMix64.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
     }
 }
