@@ -8,6 +8,7 @@
 //!              │
 //!              ├──▶ inspect         what a contract declares, and who waits for whom
 //!              ├──▶ report          a plan or a run, as tables
+//!              ├──▶ what_if         what a plan would be if keys were touched otherwise
 //!              ├──▶ scaling         what more cores would bring, as tables
 //!              ├──▶ chrome          …as a Chrome trace
 //!              └──▶ picture         …as SVG or HTML
@@ -37,6 +38,7 @@ mod inspect;
 mod reference;
 mod report;
 mod scaling;
+mod what_if;
 
 mod output;
 mod progress;
