@@ -9,6 +9,7 @@ pub(crate) use author::{
 };
 pub(crate) use state::{BlockReplayArgs, ExportArgs, ImportArgs, StateCommand};
 
+use crate::what_if::WhatIf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use tollway_benches::access::Rule;
@@ -95,6 +96,7 @@ const PLAN_EXAMPLES: &str = "\
 Examples:
   tollway plan --workload swaps --dist zipf64
   tollway plan --block block.json
+  tollway plan --workload swaps --dist hot --what-if dex.reserves=shard:8
   tollway plan --access data/mainnet --number 12300570 --rule credit --json";
 
 const TRACE_EXAMPLES: &str = "\
@@ -183,6 +185,10 @@ pub(crate) struct BlockArgs {
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) block: BlockArgs,
+    /// What would the plan be if this key or field were an add, sharded by caller, or not there:
+    /// KEY=add, KEY=shard:N or KEY=none; may be given more than once
+    #[arg(long, value_name = "KEY=…")]
+    pub(crate) what_if: Vec<WhatIf>,
     /// Print JSON for programs
     #[arg(long)]
     pub(crate) json: bool,

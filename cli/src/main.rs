@@ -8,6 +8,7 @@
 //!              │
 //!              ├──▶ inspect         what a contract declares, and who waits for whom
 //!              ├──▶ report          a plan or a run, as tables
+//!              ├──▶ what_if         what a plan would be if keys were touched otherwise
 //!              ├──▶ scaling         what more cores would bring, as tables
 //!              ├──▶ suite           what the sample contracts do, as tables
 //!              ├──▶ chrome          …as a Chrome trace
@@ -43,6 +44,7 @@ mod reference;
 mod report;
 mod scaling;
 mod suite;
+mod what_if;
 
 mod output;
 mod progress;

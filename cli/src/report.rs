@@ -3,6 +3,8 @@
 use crate::format::{count, duration, factor, fit, short_key, thousands};
 use crate::picture::{Run, words_of};
 use crate::table::{aligned, indented};
+use crate::what_if::Allowed;
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tollway::{BlockTrace, CallTrace, HotKey, PlanSummary};
@@ -11,12 +13,54 @@ const KEYS_SHOWN_MAX: usize = 12;
 const LANES_SHOWN_MAX: usize = 10;
 const NAME_CHARS_MAX: usize = 48;
 
-/// What the plan of a block allows.
-pub(crate) fn plan(trace: &BlockTrace) -> String {
+/// A hot key, and what the block would be without it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct PlannedKey {
+    #[serde(flatten)]
+    pub(crate) key: HotKey,
+    /// Calls on the block's longest chain if this key were left out.
+    pub(crate) chain_without: u32,
+}
+
+/// What the plan of a block allows, and what it would allow.
+pub(crate) fn plan(trace: &BlockTrace, keys: &[PlannedKey], allowed: &[Allowed]) -> String {
     let plan = &trace.plan;
-    let mut parts = vec![facts(plan), speedups(plan)];
-    parts.push(hot_keys(&trace.hot_keys));
-    joined(parts)
+    joined(vec![facts(plan), speedups(plan), planned_keys(keys), what_if(allowed)])
+}
+
+fn planned_keys(keys: &[PlannedKey]) -> String {
+    let number = |number: u32| thousands(number.into());
+    let rows = keys.iter().take(KEYS_SHOWN_MAX).map(|PlannedKey { key, chain_without }| {
+        let name = fit(&short_key(&key.name), NAME_CHARS_MAX);
+        let [calls, writers, readers, adders] =
+            [key.calls, key.writers, key.readers, key.adders].map(number);
+        let (chain, waits) = (number(key.chain), number(key.waits));
+        [name, number(*chain_without), chain, waits, calls, writers, readers, adders]
+    });
+    let headings = [
+        "hot key",
+        "longest chain without it",
+        "calls in a row",
+        "waits",
+        "calls",
+        "write",
+        "read",
+        "add",
+    ];
+    more(aligned(headings, &[1, 2, 3, 4, 5, 6, 7], rows), keys.len())
+}
+
+fn what_if(allowed: &[Allowed]) -> String {
+    let rows = allowed.iter().map(|allowed| {
+        let name = match allowed.what_if.as_slice() {
+            [] => "as it is".to_owned(),
+            [one] => one.clone(),
+            _ => "all of these".to_owned(),
+        };
+        let [two, eight, all] = allowed.speedup.map(|speedup| format!("{}×", factor(speedup)));
+        [name, thousands(allowed.longest_chain.into()), two, eight, all]
+    });
+    aligned(["what if", "longest chain", "on 2", "on 8", "without a limit"], &[1, 2, 3, 4], rows)
 }
 
 /// What happened in a run.
@@ -114,7 +158,11 @@ fn hot_keys(keys: &[HotKey]) -> String {
         &[1, 2, 3, 4, 5, 6],
         rows,
     );
-    match keys.len() {
+    more(table, keys.len())
+}
+
+fn more(table: String, keys: usize) -> String {
+    match keys {
         0 => "no hot key: no call waits for another one".to_owned(),
         1..=KEYS_SHOWN_MAX => table,
         many => format!("{table}\nand {} more", many - KEYS_SHOWN_MAX),
@@ -229,10 +277,13 @@ mod tests {
     #[test]
     fn a_plan_names_chains_speedups_and_keys() {
         let trace = fixture::run(200, 2, |index| (index % 4 == 0).then_some(3));
+        let planned = |key: &HotKey| PlannedKey { key: key.clone(), chain_without: 7 };
+        let keys: Vec<_> = trace.hot_keys.iter().map(planned).collect();
         contains(
-            &plan(&trace),
+            &plan(&trace, &keys, &[]),
             &[
                 "200 calls\n",
+                "longest chain without it",
                 "longest chain: 50 calls",
                 "2.0× on 2, 4.0× on 4 or more",
                 "dex.reserves[3]",
@@ -268,6 +319,6 @@ mod tests {
     #[test]
     fn empty_blocks_have_no_tables() {
         let trace = BlockTrace::default();
-        contains(&plan(&trace), &["0 calls", "no hot key"]);
+        contains(&plan(&trace, &[], &[]), &["0 calls", "no hot key"]);
     }
 }

@@ -96,6 +96,36 @@ fn plan_names_chains_and_hot_keys() {
 }
 
 #[test]
+fn plan_says_what_another_plan_would_allow() {
+    let alice = "token.balances[alice]=none";
+    let args = ["plan", "--block", PAYMENTS, "--what-if", alice, "--what-if", "token.balances=add"];
+    let text = prints(&args);
+    for part in ["longest chain without it", "as it is", alice, "all of these"] {
+        assert!(text.contains(part), "{part:?} is not in:\n{text}");
+    }
+    let documents = json_lines(&[&args[..], &["--json"]].concat());
+    let (plan, what_if) = (&documents[0]["plan"], &documents[0]["what_if"]);
+    // Planned again without a change, it is the same plan.
+    assert_eq!(what_if[0]["longest_chain"], plan["critical_path_calls"]);
+    assert_eq!(what_if[0]["speedup"][1], plan["ideal_speedup"]["8"]);
+    // Views of shop's and alice's balances wait, each for itself.
+    assert_eq!(what_if[1]["longest_chain"], 2);
+    assert_eq!(what_if.as_array().map(Vec::len), Some(4));
+    let swaps = ["plan", "--workload", "swaps", "--dist", "hot", "--calls", "200", "--json"];
+    let sharded = json_lines(&[&swaps[..], &["--what-if", "dex.reserves=shard:8"]].concat());
+    let chains = [0, 1].map(|at| sharded[0]["what_if"][at]["longest_chain"].as_u64());
+    assert!(chains[1] < chains[0], "{chains:?}");
+    let without = sharded[0]["hot_keys"][0]["chain_without"].as_u64();
+    assert!(without < chains[0], "{without:?} {chains:?}");
+    fails(
+        &["plan", "--block", PAYMENTS, "--what-if", "gold=add"],
+        1,
+        "no call of the block touches",
+    );
+    fails(&["plan", "--block", PAYMENTS, "--what-if", "gold"], 2, "expected KEY=add");
+}
+
+#[test]
 fn trace_writes_pictures_and_a_chrome_trace() {
     let scratch = Scratch::new("trace");
     let [svg, html, chrome] =

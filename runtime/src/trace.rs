@@ -71,6 +71,9 @@ pub struct CallTrace {
 /// A key that calls waited for.
 #[derive(Clone, Debug, Serialize)]
 pub struct HotKey {
+    /// Its number in this plan; another plan of the same block on the same state has the same.
+    #[serde(skip)]
+    pub number: u32,
     /// Contract, field and key parts, such as `token.balances[0x…]`.
     pub name: String,
     /// Calls that touch it.

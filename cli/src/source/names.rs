@@ -51,7 +51,8 @@ impl Names {
         }
     }
 
-    fn renamed(&self, key: &str) -> String {
+    /// A key's name, with addresses by theirs.
+    pub(crate) fn renamed(&self, key: &str) -> String {
         if let Some(name) = self.texts.get(key) {
             return name.clone();
         }

@@ -3,6 +3,9 @@
 
 mod names;
 mod schedule;
+mod sets;
+
+pub use sets::AccessSets;
 
 use crate::block::Block;
 use crate::execute::Span;
@@ -309,6 +312,7 @@ fn hot_keys(uses: Vec<KeyUse>, plan: &Plan, registry: &Registry) -> Vec<HotKey> 
         .map(|(number, key)| {
             let (contract, name) = plan.keys.name(number as u32, &plan.store);
             HotKey {
+                number: number as u32,
                 name: key_name(registry, contract, name),
                 calls: key.readers + key.writers + key.adders,
                 readers: key.readers,

@@ -5,7 +5,7 @@ use crate::block::{Block, Gas};
 use crate::commit::{batch_of_lanes, batch_of_overlay};
 use crate::execute::cells::Cells;
 use crate::execute::{LaneResult, LanesOutcome, run_lanes};
-use crate::plan::report::{self, Timings};
+use crate::plan::report::{self, AccessSets, Timings};
 use crate::plan::{Plan, PlanMemory, plan};
 use crate::receipt::{Failure, Receipt};
 use crate::repair;
@@ -142,6 +142,21 @@ impl Runtime {
             let resolved = resolve(height, calls, &self.registry, &self.store, limits, memory)?;
             let plan = plan(&resolved, &self.store, PlanMemory::default());
             Ok(report::trace_of_plan(block, &resolved, &plan, &self.registry))
+        })
+    }
+
+    /// Resolves and plans a block without running it, and returns what its calls declare: for tools
+    /// that ask what else a plan could have been.
+    ///
+    /// # Errors
+    /// [`ExecuteError`] as for [`Self::execute`].
+    pub fn access_sets(&self, block: &Block) -> Result<AccessSets<'_>, ExecuteError> {
+        self.check_block(block)?;
+        self.pool.install(|| {
+            let (limits, memory) = (&self.config.limits, Resolved::default());
+            let resolved = resolve(&block.calls, &self.registry, &self.store, limits, memory)?;
+            let plan = plan(&resolved, &self.store, PlanMemory::default());
+            Ok(AccessSets::new(resolved, plan, &self.registry))
         })
     }
 
