@@ -55,9 +55,9 @@ pub(crate) fn clear(command: &mut Command) {
 
 /// Runs it to its end.
 pub(crate) fn run(command: &mut Command) -> Result<Output, BuildError> {
-    command.output().map_err(|source| BuildError::Start {
+    command.output().map_err(|error| BuildError::Start {
         program: command.get_program().to_string_lossy().into_owned(),
-        source,
+        error,
     })
 }
 

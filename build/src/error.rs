@@ -13,12 +13,12 @@ pub enum BuildError {
         folder: PathBuf,
     },
     /// A program could not be started.
-    #[error("cannot run {program}: {source}")]
+    #[error("cannot run {program}: {error}")]
     Start {
         /// What it is called.
         program: String,
         /// What the system said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// Cargo could not say what the crate is made of.
     #[error("cargo can't read the crate in {}:\n{}", .folder.display(), with_hint(.message))]
@@ -65,12 +65,12 @@ pub enum BuildError {
         message: String,
     },
     /// What was built could not be read.
-    #[error("cannot read {}: {source}", .file.display())]
+    #[error("cannot read {}: {error}", .file.display())]
     Read {
         /// The file.
         file: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
 }
 

@@ -114,16 +114,27 @@ impl ContractBuild {
     }
 }
 
+/// Variables by which `tollway test` tells tests of a contract what it compiled just before: the
+/// contract's folder, and the file with its Wasm. [`wasm_of`] then need not ask Cargo again.
+pub const BUILT_VARIABLES: [&str; 2] = ["TOLLWAY_BUILT_FOLDER", "TOLLWAY_BUILT_WASM"];
+
 /// Compiles the contract whose `Cargo.toml` is in a folder, and reads its Wasm.
 ///
 /// # Errors
 /// [`BuildError`] as [`ContractBuild::run`]; [`BuildError::Read`] if the file can't be read, and
 /// [`BuildError::Several`] if the folder is that of a workspace with more than one contract.
 pub fn wasm_of(folder: &Path) -> Result<Vec<u8>, BuildError> {
+    let read = |file: &Path| {
+        std::fs::read(file).map_err(|error| BuildError::Read { file: file.into(), error })
+    };
+    if let [Some(built), Some(wasm)] = BUILT_VARIABLES.map(std::env::var_os)
+        && folder.canonicalize().is_ok_and(|folder| folder == Path::new(&built))
+    {
+        return read(Path::new(&wasm));
+    }
     let built = ContractBuild::new(folder).run()?;
     match &built[..] {
-        [one] => std::fs::read(&one.wasm)
-            .map_err(|source| BuildError::Read { file: one.wasm.clone(), source }),
+        [one] => read(&one.wasm),
         several => Err(BuildError::Several {
             folder: folder.into(),
             packages: several.iter().map(|one| one.package.clone()).collect(),

@@ -2,7 +2,7 @@
 
 use crate::format::{count, thousands};
 use crate::table::{indented, table};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub(crate) struct BuiltContract {
     /// The compiler, by name and version.
     pub(crate) compiler: String,
     /// Where it was built.
-    file: PathBuf,
+    pub(crate) file: PathBuf,
     abi: Abi,
     has_window: bool,
     memory_pages: u64,
@@ -29,14 +29,18 @@ pub(crate) struct BuiltContract {
 
 /// Compiles the contracts in a folder, and checks each.
 pub(crate) fn built(folder: &Path) -> Result<Vec<BuiltContract>> {
+    let contracts = ContractBuild::new(folder).run()?;
     let compiler = tollway_build::rustc_version(folder)?;
     let mut runtime = Runtime::new(Config { threads: 1, ..Config::default() })?;
-    let contracts = ContractBuild::new(folder).run()?.into_iter().map(|built| {
+    let contracts = contracts.into_iter().map(|built| {
         let wasm = std::fs::read(&built.wasm)
             .with_context(|| format!("cannot read {}", built.wasm.display()))?;
-        let refused = || format!("{} can't be uploaded ({})", built.package, built.wasm.display());
-        let hash = runtime.upload(&wasm).with_context(refused)?;
-        let checked = validate(&wasm, &Limits::default()).with_context(refused)?;
+        // Not as the source of the error: it says itself where it comes from.
+        let refused = |error| {
+            anyhow!("{} can't be uploaded ({}): {error}", built.package, built.wasm.display())
+        };
+        let hash = runtime.upload(&wasm).map_err(refused)?;
+        let checked = validate(&wasm, &Limits::default()).map_err(refused)?;
         Ok(BuiltContract {
             package: built.package,
             code_hash: hash.to_string(),

@@ -6,5 +6,5 @@ mod names;
 mod recorded;
 
 pub(crate) use block::Source;
-pub(crate) use contract::contract_bytes;
+pub(crate) use contract::{checked, contract_bytes};
 pub(crate) use names::Names;

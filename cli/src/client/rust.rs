@@ -15,12 +15,28 @@ const HEAD: &str = include_str!("head.rs.in");
 const RESERVED: [&str; 5] =
     ["Address", "ContractMethod", "ContractEvent", "DecodeEventError", "Immutables"];
 
+/// Words that Rust keeps for itself, of this edition and the next.
+const KEYWORDS: [&str; 49] = [
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn",
+    "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let",
+    "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return",
+    "static", "struct", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use",
+    "virtual", "where", "while", "yield", "union",
+];
+
+/// What a type's name must not hide.
+const HIDDEN: [&str; 14] = [
+    "Self", "bool", "calls", "crate", "events", "i128", "i64", "self", "super", "u128", "u16",
+    "u32", "u64", "u8",
+];
+
 const DERIVE: &str =
     "#[derive(Clone, Debug, PartialEq, Eq, ::borsh::BorshSerialize, ::borsh::BorshDeserialize)]";
 
 /// The module.
 pub(crate) fn rust(abi: &Abi) -> Result<String> {
-    let types = Types::of(abi, &RESERVED);
+    let reserved: Vec<&str> = [&RESERVED[..], &KEYWORDS, &HIDDEN].concat();
+    let types = Types::of(abi, &reserved);
     for named in &types.all {
         let has_some = !matches!(named.ty, Type::Enum { variants, .. } if variants.is_empty());
         ensure!(has_some, "enum {} has no variants: there is no value to encode", named.name);
@@ -206,14 +222,6 @@ fn indented(text: &str) -> String {
 
 /// A name of a field or variant as Rust takes it.
 fn ident(name: &str) -> String {
-    /// Words that Rust keeps for itself, of this edition and the next.
-    const KEYWORDS: [&str; 49] = [
-        "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do",
-        "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in",
-        "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref",
-        "return", "static", "struct", "trait", "true", "try", "type", "typeof", "unsafe",
-        "unsized", "use", "virtual", "where", "while", "yield", "union",
-    ];
     match name {
         "self" | "Self" | "super" | "crate" | "_" => format!("{name}_"),
         _ if KEYWORDS.contains(&name) => format!("r#{name}"),

@@ -3,17 +3,14 @@
 use crate::abi::{attach, parse, show};
 use crate::args::AbiArgs;
 use crate::output;
-use crate::source::contract_bytes;
+use crate::source::{checked, contract_bytes};
 use anyhow::{Context, Result};
 use std::path::Path;
-use tollway::Limits;
-use tollway::engine::validate::validate;
 
 pub(crate) fn run(args: &AbiArgs) -> Result<()> {
     let wasm = contract_bytes(&args.contract, Path::new(""))?;
     let (Some(description), Some(out)) = (&args.set, &args.out) else {
-        let checked = validate(&wasm, &Limits::default());
-        let checked = checked.with_context(|| format!("{} is no contract", args.contract))?;
+        let checked = checked(&args.contract, &wasm)?;
         return output::print(&serde_json::to_string_pretty(&show(&checked.abi))?);
     };
     let file = || description.display().to_string();
@@ -22,7 +19,6 @@ pub(crate) fn run(args: &AbiArgs) -> Result<()> {
     let value = serde_json::from_str(&text).with_context(file)?;
     let abi = parse(&value).with_context(file)?;
     let attached = attach(&wasm, &abi).with_context(|| args.contract.clone())?;
-    validate(&attached, &Limits::default())
-        .with_context(|| format!("{} with the ABI in {} is no contract", args.contract, file()))?;
+    checked(&format!("{} with the ABI in {}", args.contract, file()), &attached)?;
     output::write_file(out, &attached)
 }

@@ -2,15 +2,14 @@
 
 use crate::args::CheckUpgradeArgs;
 use crate::output;
-use crate::source::contract_bytes;
+use crate::source::{checked, contract_bytes};
 use crate::table::table;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
-use tollway::engine::validate::validate;
+use tollway::CodeHash;
 use tollway::upgrade::{Effect, Finding, compare};
-use tollway::{CodeHash, Limits};
 use tollway_host_api::Abi;
 
 pub(crate) fn run(args: &CheckUpgradeArgs) -> Result<ExitCode> {
@@ -45,8 +44,7 @@ pub(crate) fn run(args: &CheckUpgradeArgs) -> Result<ExitCode> {
 
 fn load(name: &str) -> Result<(CodeHash, Abi)> {
     let wasm = contract_bytes(name, Path::new(""))?;
-    let checked = validate(&wasm, &Limits::default());
-    let checked = checked.with_context(|| format!("{name} is no contract"))?;
+    let checked = checked(name, &wasm)?;
     Ok((CodeHash::of(&wasm), checked.abi))
 }
 

@@ -4,7 +4,7 @@ use crate::args::InspectArgs;
 use crate::inspect::{Subject, json, json_matrix, print, print_matrix};
 use crate::output;
 use crate::source::contract_bytes;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use std::path::Path;
 use tollway::{Config, Runtime};
 use tollway_host_api::Abi;
@@ -28,7 +28,8 @@ pub(crate) fn run(args: &InspectArgs) -> Result<()> {
 /// The size, code hash and ABI of a contract.
 fn load(runtime: &mut Runtime, name: &str) -> Result<(usize, String, Abi)> {
     let wasm = contract_bytes(name, Path::new(""))?;
-    let hash = runtime.upload(&wasm).with_context(|| format!("{name} is no contract"))?;
+    // Not as the source of the error: it says itself where it comes from.
+    let hash = runtime.upload(&wasm).map_err(|error| anyhow!("{name} is no contract: {error}"))?;
     let code = runtime.code(&hash).context("uploaded code is missing")?;
     Ok((wasm.len(), hash.to_string(), code.abi.clone()))
 }

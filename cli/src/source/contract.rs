@@ -1,8 +1,10 @@
 //! A contract's Wasm: a sample by its name, or a file.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use std::borrow::Cow;
 use std::path::Path;
+use tollway::Limits;
+use tollway::engine::validate::{Validated, validate};
 
 /// The names of the sample contracts.
 fn sample_names() -> String {
@@ -26,4 +28,10 @@ pub(crate) fn contract_bytes(name: &str, folder: &Path) -> Result<Cow<'static, [
         )
     })?;
     Ok(Cow::Owned(bytes))
+}
+
+/// What an upload would learn of a contract; `name` is what the user knows it by.
+pub(crate) fn checked(name: &str, wasm: &[u8]) -> Result<Validated> {
+    // Not as the source of the error: it says itself where it comes from.
+    validate(wasm, &Limits::default()).map_err(|error| anyhow!("{name} is no contract: {error}"))
 }

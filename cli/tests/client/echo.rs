@@ -6,14 +6,13 @@
 //! receipt has is decoded by [`ContractMethod::returned`].
 #![allow(
     clippy::all,
-    clippy::allow_attributes_without_reason,
     dead_code,
     missing_docs,
     non_camel_case_types,
     non_snake_case,
     rustdoc::all,
     unreachable_pub,
-    reason = "names and texts come from the contract"
+    reason = "generated: names and texts are the contract's"
 )]
 
 /// The address of an account or contract.
