@@ -46,9 +46,9 @@ impl Standing {
 
 /// How much of the debt has to be repaid, in its token, to bring the account back to the
 /// target: with a debt D, weighted deposits W, a target t, and a share s of what is repaid
-/// that the weighted deposits lose, (D − R) · t = W − R · s. `u128::MAX` is all.
+/// that the weighted deposits lose, (D − R) · t = W − R · s. None if it is too large to count.
 #[inline(never)]
-pub(crate) fn needed_repayment(standing: Standing, terms: &Terms, price: u128) -> u128 {
+pub(crate) fn needed_repayment(standing: Standing, terms: &Terms, price: u128) -> Option<u128> {
     let with_bonus = BP + u128::from(terms.bonus_bp);
     // In ten-thousandths of ten-thousandths; the terms keep the difference above 0.
     let lost = u128::from(terms.threshold_bp) * with_bonus;
@@ -56,7 +56,7 @@ pub(crate) fn needed_repayment(standing: Standing, terms: &Terms, price: u128) -
     let target = fitting(mul_div_up(standing.debt, TARGET_BP, BP));
     let missing = target.saturating_sub(standing.weighted);
     let value = fitting(mul_div_up(missing, BP * BP, kept));
-    mul_div_up(value, PRICE_SCALE, price).unwrap_or(u128::MAX)
+    mul_div_up(value, PRICE_SCALE, price)
 }
 
 /// What `amount` of a token with one price is in a token with another, each multiplied with

@@ -429,7 +429,10 @@ pub mod lend {
             let owed = self.debt_of(user, debt.token);
             // What is repaid, and what that is in the other token with the bonus, rounded down.
             let with_bonus = BP + u128::from(terms.bonus_bp);
-            let mut repaid = amount.min(needed).min(owed);
+            let mut repaid = amount.min(owed);
+            if let Some(needed) = needed {
+                repaid = repaid.min(needed);
+            }
             let seized = exchanged(repaid, (debt_price, with_bonus), (collateral_price, BP));
             let (seized, scaled) = match seized {
                 Some(seized) if seized < most => {

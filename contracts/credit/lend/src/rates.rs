@@ -108,7 +108,10 @@ pub(crate) fn used(totals: &Totals, borrow_index: Ray) -> Ray {
     let debts = fitting(borrow_index.of(totals.borrowed, Rounding::Up));
     let all = fitting(debts.checked_add(totals.cash));
     // Where there is nothing, nothing is lent.
-    Ray::ratio(debts, all, Rounding::Up).unwrap_or(Ray::ZERO)
+    if all == 0 {
+        return Ray::ZERO;
+    }
+    fitting(Ray::ratio(debts, all, Rounding::Up))
 }
 
 /// What debts grow by each second where so much of a reserve is used, rounded up, and what

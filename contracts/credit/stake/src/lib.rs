@@ -347,15 +347,15 @@ pub mod stake {
             let funded = self.funded.at(epoch).get();
             let rewards = pool.carried.checked_add(funded).ok_or(Error::AmountTooLarge)?;
             // Where there are no units, or too few to count what each gets, rewards are carried on.
-            let gain = Ray::ratio(rewards, units, Rounding::Down).unwrap_or(Ray::ZERO);
-            let risen = pool.index.checked_add(gain).filter(|index| *index <= Ray::ONE);
-            let given = match risen {
-                // Rounded up: what is carried on is not promised to anybody.
-                Some(_) if gain > Ray::ZERO => gain.of(units, Rounding::Up).unwrap_or(rewards),
-                _ => 0,
+            let room = Ray::ONE.raw().saturating_sub(pool.index.raw());
+            let gain = match Ray::ratio(rewards, units, Rounding::Down) {
+                Some(gain) if gain.raw() <= room => gain,
+                _ => Ray::ZERO,
             };
-            pool.index = risen.unwrap_or(pool.index);
-            pool.carried = rewards - given.min(rewards);
+            // Rounded up: what is carried on is not promised to anybody.
+            let given = gain.of(units, Rounding::Up).ok_or(Error::AmountTooLarge)?;
+            pool.index = Ray::from_raw(pool.index.raw() + gain.raw());
+            pool.carried = rewards - given;
             let joined = self.joined.at(epoch).get();
             let bonded = pool.index.per(joined, Rounding::Down);
             let units = bonded.and_then(|bonded| units.checked_add(bonded));
