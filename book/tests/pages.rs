@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use tollway_book::page::{anchors, blocks, links};
-use tollway_book::{EXAMPLES, TUTORIAL, pages_folder};
+use tollway_book::{EXAMPLES, TUTORIAL, WALKED, pages_folder};
 
 /// Pages by their paths in the folder, with what they include put in.
 fn pages() -> BTreeMap<String, String> {
@@ -116,8 +116,35 @@ fn every_example_is_compiled() {
             let foreign = language == "rs" && !name.starts_with("porting/");
             assert!(!foreign, "{name}: line {}: write `rust`", block.line);
         }
+        let is_typed = blocks.iter().any(|block| block.language == "console");
+        assert_eq!(is_typed, WALKED.contains(&&name[..]), "{name} and WALKED do not agree");
         let has_rust = blocks.iter().any(|block| block.language == "rust");
         let is_compiled = EXAMPLES.contains(&&name[..]) || name == TUTORIAL;
         assert_eq!(has_rust, is_compiled, "{name} and the list in check/lib.rs do not agree");
+    }
+}
+
+/// Families and contracts of a page's table or headings are those of `contracts/`.
+#[test]
+fn the_suite_has_what_it_tells_of() {
+    let pages = pages();
+    let contracts = pages_folder().join("../../contracts");
+    let rows = pages["suite-table.md"].lines().filter_map(|row| row.strip_prefix("| `"));
+    let mut told = BTreeSet::new();
+    for row in rows {
+        let mut cells = row.split('|').map(|cell| cell.trim().trim_matches('`'));
+        let (name, family) = (cells.next().unwrap_or(""), cells.next().unwrap_or(""));
+        let source = contracts.join(family).join(name).join("src/lib.rs");
+        assert!(source.is_file(), "there is no {name} in the family {family}");
+        let page = pages.get(&format!("suite/{family}.md"));
+        let has_part = page.is_some_and(|page| page.contains(&format!("\n## {name}\n")));
+        assert!(has_part, "suite/{family}.md says nothing of {name}");
+        told.insert(name.to_owned());
+    }
+    let parts = pages.iter().filter(|(page, _)| page.starts_with("suite/"));
+    for (page, text) in parts {
+        for name in text.lines().filter_map(|line| line.strip_prefix("## ")) {
+            assert!(told.contains(name), "{name} of {page} is not in suite-table.md");
+        }
     }
 }

@@ -17,4 +17,4 @@ pub use exchange::{Hop, Leg, PairRef, Path, RouterRef};
 pub use oracle::{OracleRef, PRICE_SCALE, Price};
 pub use payments::{Invoice, InvoiceRef, InvoiceStatus, InvoiceTerms};
 pub use synthetic::SyntheticRef;
-pub use token::TokenRef;
+pub use token::{TokenError, TokenRef};

@@ -13,7 +13,7 @@
 
 use super::declared::{Named, own_templates};
 use super::guest::{self, Frame};
-use super::{Oracle, World, apply, call_id, frame_of, settle};
+use super::{Oracle, State, World, apply, call_id, frame_of, settle};
 use crate::block::{Block, Call};
 use crate::engine::gas::intrinsic_gas;
 use crate::receipt::{Event, Failure, Outcome};
@@ -132,6 +132,12 @@ impl<'a> Rehearsal<'a> {
     /// The value of a key before the call.
     pub fn value(&self, key: &[u8]) -> Option<&[u8]> {
         self.oracle.state.get(key).map(Vec::as_slice)
+    }
+
+    /// Hands the state before the call to `to`, which has to give it back as it was: for whoever
+    /// runs the call in another way.
+    pub fn lend_state(&mut self, to: impl FnOnce(State) -> State) {
+        self.oracle.state = to(std::mem::take(&mut self.oracle.state));
     }
 
     /// What the call would do. `None` if it is refused before it runs.
