@@ -5,6 +5,8 @@ use num_bigint::BigInt;
 use num_rational::BigRational;
 use std::collections::BTreeMap;
 use std::path::Path;
+use tollway_contract_farm::farm;
+use tollway_contract_token::token;
 use tollway_contracts_wasm::{FARM, TOKEN};
 use tollway_testkit::random::RandomCalls;
 use tollway_testkit::tollway::{Address, Call, Config};
@@ -34,6 +36,10 @@ impl World {
         let start_ms = chain.time_ms();
         let [staked, reward] = tokens.map(|token| token.address);
         let farm = chain.deploy(FARM, &(staked, reward, start_ms, EPOCH_MS));
+        for token in &tokens {
+            chain.also_native(*token, &token::NATIVE);
+        }
+        chain.also_native(farm, &farm::NATIVE);
         let mut world = Self { chain, owner, tokens, farm, start_ms };
         world.stakers(["owner".to_owned()]);
         world

@@ -4,6 +4,9 @@
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use std::path::Path;
+use tollway_contract_lend::lend;
+use tollway_contract_oracle::oracle;
+use tollway_contract_token::token;
 use tollway_contracts_wasm::{LEND, ORACLE, TOKEN};
 use tollway_testkit::random::RandomCalls;
 use tollway_testkit::tollway::{Address, Call, Config};
@@ -56,6 +59,11 @@ impl World {
         let oracle = chain.deploy_by(owner, ORACLE, &(owner, 1u8, u64::MAX), vec![owner]);
         let tokens: Vec<Contract> = (0..tokens).map(|_| chain.deploy(TOKEN, &owner)).collect();
         let lend = chain.deploy(LEND, &(owner, oracle.address, 1_000 * DAY_MS, HOUR_MS));
+        for token in &tokens {
+            chain.also_native(*token, &token::NATIVE);
+        }
+        chain.also_native(oracle, &oracle::NATIVE);
+        chain.also_native(lend, &lend::NATIVE);
         let mut world = Self { chain, owner, oracle, tokens, lend };
         for number in 0..world.tokens.len() {
             world.set_price(number, PAR);

@@ -5,6 +5,8 @@ use num_bigint::BigInt;
 use num_rational::BigRational;
 use std::collections::BTreeMap;
 use std::path::Path;
+use tollway_contract_stake::stake;
+use tollway_contract_token::token;
 use tollway_contracts_wasm::{STAKE, TOKEN};
 use tollway_testkit::random::RandomCalls;
 use tollway_testkit::tollway::{Address, Call, Config};
@@ -39,6 +41,8 @@ impl World {
         let start_ms = chain.time_ms();
         let immutables = (token.address, start_ms, EPOCH_MS, DELAY_MS, slasher, treasury);
         let stake = chain.deploy(STAKE, &immutables);
+        chain.also_native(token, &token::NATIVE);
+        chain.also_native(stake, &stake::NATIVE);
         let mut world = Self { chain, owner, slasher, treasury, token, stake, start_ms };
         world.stakers(["owner".to_owned()]);
         world

@@ -2,6 +2,8 @@
 
 use num_bigint::BigUint;
 use std::path::Path;
+use tollway_contract_pair::pair;
+use tollway_contract_token::token;
 use tollway_contracts_wasm::{PAIR, TOKEN};
 use tollway_testkit::random::RandomCalls;
 use tollway_testkit::tollway::{Address, Call, Config};
@@ -28,6 +30,10 @@ impl World {
         let tokens = [(); 2].map(|()| chain.deploy(TOKEN, &owner));
         let immutables = (tokens[0].address, tokens[1].address, FEE_BP);
         let pair = chain.deploy(PAIR, &immutables);
+        for token in &tokens {
+            chain.also_native(*token, &token::NATIVE);
+        }
+        chain.also_native(pair, &pair::NATIVE);
         Self { chain, tokens, pair }
     }
 

@@ -2,6 +2,8 @@
 
 use num_bigint::BigUint;
 use std::path::Path;
+use tollway_contract_sharded_pool::sharded_pool;
+use tollway_contract_token::token;
 use tollway_contracts_wasm::{SHARDED_POOL, TOKEN};
 use tollway_testkit::random::RandomCalls;
 use tollway_testkit::tollway::{Address, Call, Config};
@@ -29,6 +31,10 @@ impl World {
         let tokens = [(); 2].map(|()| chain.deploy(TOKEN, &owner));
         let [token0, token1] = tokens.map(|token| token.address);
         let pool = chain.deploy(SHARDED_POOL, &(token0, token1, FEE_BP, shards, BAND_BP));
+        for token in &tokens {
+            chain.also_native(*token, &token::NATIVE);
+        }
+        chain.also_native(pool, &sharded_pool::NATIVE);
         Self { chain, tokens, pool, shards }
     }
 
