@@ -39,7 +39,7 @@
 pub mod farm {
     use tollway_interfaces::TokenRef;
     use tollway_sdk::env::{caller, this, time_ms};
-    use tollway_sdk::math::mul_div;
+    use tollway_sdk::math::{mul_div, mul_div_up};
     use tollway_sdk::{Address, Counter, Item, Map, contract_type};
 
     /// What a unit earned is counted in steps of one 10¹⁸th.
@@ -296,21 +296,20 @@ pub mod farm {
             let funded = self.funded.at(epoch).get();
             let rewards = pool.carried.checked_add(funded).ok_or(Error::AmountTooLarge)?;
             // Where a unit would have earned more than can be counted, it waits for more units.
-            let gain = mul_div(rewards, SCALE, total).unwrap_or(0);
-            let earned = pool.earned.checked_add(gain);
-            let (gain, earned) = earned.map_or((0, pool.earned), |earned| (gain, earned));
-            // Rounded up: what is carried on is not promised to anybody.
-            let given = match mul_div(gain, total, SCALE) {
-                Some(given) if gain > 0 => (given + 1).min(rewards),
+            let room = u128::MAX - pool.earned;
+            let gain = match mul_div(rewards, SCALE, total) {
+                Some(gain) if gain <= room => gain,
                 _ => 0,
             };
+            // Rounded up: what is carried on is not promised to anybody.
+            let given = mul_div_up(gain, total, SCALE).ok_or(Error::AmountTooLarge)?;
             pool.carried = rewards - given;
-            pool.earned = earned;
+            pool.earned += gain;
             let joined = self.joined.at(epoch).get();
             pool.total = total.checked_add(joined).ok_or(Error::AmountTooLarge)?;
             pool.next = epoch + 1;
             self.pool.set(&pool);
-            self.ends.at(epoch).set(&earned);
+            self.ends.at(epoch).set(&pool.earned);
             Closed { epoch, total, rewards: given }.emit();
             Ok(())
         }

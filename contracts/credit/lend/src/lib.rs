@@ -4,9 +4,10 @@
 //! ```text
 //! deposit(token, ..)            read  reserves[token], rates[token]      set once; once a period
 //!                               write marks[caller]
-//!                               add   deposits[caller, token], supplied[token], cash[token]
-//! borrow(token, .., held)       the same keys of debts and of borrowed, and
-//!     for asset in held         read  reserves, rates, deposits[caller, ..], debts[caller, ..]
+//!                               add   positions[caller, token, SUPPLIED]
+//!                               add   sums[token, SUPPLIED], sums[token, CASH]
+//! borrow(token, .., held)       the same keys with BORROWED, and
+//!     for asset in held         read  reserves, rates, positions[caller, asset.token, ..]
 //!                               call  oracle.price(asset.feed)
 //! accrue(token)                 write rates[token], read the totals      once a period
 //! ```
@@ -61,16 +62,30 @@ pub mod rates;
 pub mod lend {
     use crate::health::{Standing, exchanged, exchanged_up, needed_repayment};
     use crate::rates::{
-        BP, Rates, Terms, Totals, are_sound, assets, grown, owed, rates_at, seconds,
+        BP, Rates, SUPPLY_INDEX_START, Terms, Totals, are_sound, assets, grown, owed, raised,
+        rates_at, seconds, used,
     };
     use alloc::vec::Vec;
-    use tollway_interfaces::{OracleRef, PRICE_SCALE, TokenRef};
+    use tollway_interfaces::{OracleRef, TokenRef};
+    use tollway_sdk::entry::revert;
     use tollway_sdk::env::{caller, this, time_ms};
-    use tollway_sdk::math::{Ray, Rounding, mul_div, mul_div_up};
+    use tollway_sdk::math::{Ray, Rounding, mul_div};
     use tollway_sdk::{Address, Counter, Item, Map, contract_type};
 
     /// The most reserves: marks have a bit for each.
     pub const RESERVES_MAX: u8 = 128;
+
+    /// Of sums: tokens there.
+    pub const CASH: u8 = 0;
+
+    /// Of sums: what of cash and debts is the fund's.
+    pub const FUND: u8 = 1;
+
+    /// Of sums and positions: deposits.
+    pub const SUPPLIED: u8 = 2;
+
+    /// Of sums and positions: debts.
+    pub const BORROWED: u8 = 3;
 
     /// What is fixed when the contract is created.
     #[immutables]
@@ -123,16 +138,10 @@ pub mod lend {
         reserves: Map<TokenRef, Item<Reserve>>,
         reserve_count: Item<u8>,
         rates: Map<TokenRef, Item<Rates>>,
-        cash: Map<TokenRef, Counter>,
-        fund: Map<TokenRef, Counter>,
-        /// The sum of deposits, scaled.
-        supplied: Map<TokenRef, Counter>,
-        /// The sum of debts, scaled.
-        borrowed: Map<TokenRef, Counter>,
-        /// Scaled.
-        deposits: Map<(Address, TokenRef), Counter>,
-        /// Scaled.
-        debts: Map<(Address, TokenRef), Counter>,
+        /// By token: [`CASH`], [`FUND`], and the sums of [`SUPPLIED`] and [`BORROWED`], scaled.
+        sums: Map<(TokenRef, u8), Counter>,
+        /// By account and token: what it has [`SUPPLIED`] and [`BORROWED`], scaled.
+        positions: Map<(Address, TokenRef, u8), Counter>,
         marks: Map<Address, Item<Marks>>,
     }
 
@@ -272,7 +281,7 @@ pub mod lend {
         /// Lists a reserve. Only the owner may, once for each token.
         #[call]
         pub fn list(&mut self, token: TokenRef, terms: Terms) -> Result<u8, Error> {
-            self.check_owner()?;
+            self.check_owner();
             if self.reserves.at(token).exists() {
                 return Err(Error::AlreadyListed);
             }
@@ -282,11 +291,11 @@ pub mod lend {
             }
             self.reserve_count.set(&(number + 1));
             self.reserves.at(token).set(&Reserve { number, terms });
-            let (borrow_rate, supply_rate) = rates_at(&terms, Ray::ZERO)?;
+            let (borrow_rate, supply_rate) = rates_at(&terms, Ray::ZERO);
             let rates = Rates {
                 time_ms: time_ms(),
                 borrow_index: Ray::ONE,
-                supply_index: Ray::ONE,
+                supply_index: SUPPLY_INDEX_START,
                 borrow_rate,
                 supply_rate,
             };
@@ -299,17 +308,17 @@ pub mod lend {
         #[call]
         pub fn deposit(&mut self, token: TokenRef, amount: u128) -> Result<u128, Error> {
             let user = caller();
-            let number = self.reserve(token)?.number;
-            let rates = self.rates_of(token)?;
+            let number = self.reserve(token).number;
+            let rates = self.rates_of(token);
             // What the period should have brought so far is paid for.
-            let index = grown(rates.supply_index, rates.supply_rate, &rates)?;
-            let scaled = index.per(amount, Rounding::Down).ok_or(Error::AmountTooLarge)?;
+            let index = grown(rates.supply_index, rates.supply_rate, &rates);
+            let scaled = fitting(index.per(amount, Rounding::Down));
             if scaled == 0 {
                 return Err(Error::AmountTooSmall);
             }
             self.give_deposit(user, token, number, scaled);
-            self.supplied.at(token).add(scaled);
-            self.cash.at(token).add(amount);
+            self.add_sum(token, SUPPLIED, scaled);
+            self.add_sum(token, CASH, amount);
             say(Deed::Deposited, user, token, (amount, scaled));
             pull(token, amount);
             Ok(scaled)
@@ -326,25 +335,23 @@ pub mod lend {
             held: Vec<Asset>,
         ) -> Result<u128, Error> {
             let user = caller();
-            let number = self.reserve(token)?.number;
-            let index = self.rates_of(token)?.supply_index;
-            let deposited = self.deposited(user, token);
+            let number = self.reserve(token).number;
+            let index = self.rates_of(token).supply_index;
             let (amount, scaled) = if amount == u128::MAX {
-                let all = index.of(deposited, Rounding::Down).ok_or(Error::AmountTooLarge)?;
-                (all, deposited)
+                let deposited = self.position(user, token, SUPPLIED);
+                (fitting(index.of(deposited, Rounding::Down)), deposited)
             } else {
-                let scaled = index.per(amount, Rounding::Up).ok_or(Error::NotEnoughDeposited)?;
-                (amount, scaled)
+                (amount, index.per(amount, Rounding::Up).ok_or(Error::NotEnoughDeposited)?)
             };
             if amount == 0 {
                 return Err(Error::AmountTooSmall);
             }
-            self.take_deposit(user, token, number, scaled)?;
-            self.supplied.at(token).sub(scaled).map_err(|_| Error::NotEnoughDeposited)?;
-            self.take_cash(token, amount)?;
+            self.take_deposit(user, token, number, scaled);
+            self.take_sum(token, SUPPLIED, scaled);
+            self.take_sum(token, CASH, amount);
             let marks = self.marks_of(user);
             if marks.debts != 0 {
-                self.check_covered(user, marks, &held)?;
+                self.check_covered(user, marks, &held);
             }
             say(Deed::Withdrew, user, token, (amount, scaled));
             pay(token, user, amount);
@@ -362,19 +369,18 @@ pub mod lend {
             held: Vec<Asset>,
         ) -> Result<u128, Error> {
             let user = caller();
-            let number = self.reserve(token)?.number;
-            let index = self.index_of_debts(token)?;
-            let scaled = index.per(amount, Rounding::Up).ok_or(Error::AmountTooLarge)?;
+            let number = self.reserve(token).number;
+            let scaled = fitting(self.index_of_debts(token).per(amount, Rounding::Up));
             if amount == 0 {
                 return Err(Error::AmountTooSmall);
             }
             let mut marks = self.marks_of(user);
             marks.debts |= 1 << number;
             self.set_marks(user, marks);
-            self.debts.at((user, token)).add(scaled);
-            self.borrowed.at(token).add(scaled);
-            self.take_cash(token, amount)?;
-            self.check_covered(user, marks, &held)?;
+            self.add_position(user, token, BORROWED, scaled);
+            self.add_sum(token, BORROWED, scaled);
+            self.take_sum(token, CASH, amount);
+            self.check_covered(user, marks, &held);
             say(Deed::Borrowed, user, token, (amount, scaled));
             pay(token, user, amount);
             Ok(scaled)
@@ -383,23 +389,18 @@ pub mod lend {
         /// Repays `amount` of `user`'s debt with the caller's tokens, or all of it if that is
         /// less, and returns how much it was.
         #[call]
-        pub fn repay(
-            &mut self,
-            user: Address,
-            token: TokenRef,
-            amount: u128,
-        ) -> Result<u128, Error> {
-            let (amount, scaled) = self.take_debt(user, token, amount)?;
+        pub fn repay(&mut self, user: Address, token: TokenRef, amount: u128) -> u128 {
+            let (amount, scaled) = self.take_debt(user, token, amount);
             say(Deed::Repaid, user, token, (amount, scaled));
             pull(token, amount);
-            Ok(amount)
+            amount
         }
 
         /// Repays up to `amount` of an unhealthy account's debt with the caller's tokens, and
         /// gives the caller deposits of the account worth that much and the bonus more: as much as
-        /// brings it back to [`TARGET_BP`](crate::health::TARGET_BP), and no more than there are. Returns how much was
-        /// repaid and how much was seized. `held` has to name all tokens that the account has
-        /// deposits or debts in.
+        /// brings it back to [`TARGET_BP`](crate::health::TARGET_BP), and no more than there are.
+        /// Returns how much was repaid and how much was seized. `held` has to name all tokens that
+        /// the account has deposits or debts in.
         #[call]
         pub fn liquidate(
             &mut self,
@@ -413,53 +414,47 @@ pub mod lend {
             if liquidator == user {
                 return Err(Error::OwnAccount);
             }
-            let Reserve { number, terms } = self.reserve(collateral.token)?;
+            let Reserve { number, terms } = self.reserve(collateral.token);
             let marks = self.marks_of(user);
-            let standing = self.standing(user, marks.deposits | marks.debts, &held)?;
+            let standing = self.standing(user, marks.deposits | marks.debts, &held);
             if standing.debt <= standing.weighted {
                 return Err(Error::Healthy);
             }
-            self.check_feed(debt)?;
-            self.check_feed(collateral)?;
-            let debt_price = self.price(debt.feed)?;
-            let collateral_price = self.price(collateral.feed)?;
-            let needed = needed_repayment(standing, &terms, debt_price)?;
-            let index = self.rates_of(collateral.token)?.supply_index;
-            let deposited = self.deposited(user, collateral.token);
-            let most = index.of(deposited, Rounding::Down).ok_or(Error::AmountTooLarge)?;
-            let owed = self.debt_of(user, debt.token)?;
+            let debt_price = self.price(debt);
+            let collateral_price = self.price(collateral);
+            let needed = needed_repayment(standing, &terms, debt_price);
+            let index = self.rates_of(collateral.token).supply_index;
+            let deposited = self.position(user, collateral.token, SUPPLIED);
+            let most = fitting(index.of(deposited, Rounding::Down));
+            let owed = self.debt_of(user, debt.token);
             // What is repaid, and what that is in the other token with the bonus, rounded down.
             let with_bonus = BP + u128::from(terms.bonus_bp);
-            let mut repaid = amount.min(needed).min(owed);
-            let mut seized = exchanged(repaid, (debt_price, with_bonus), (collateral_price, BP));
-            if seized.is_none_or(|seized| seized > most) {
-                // All that there is, for what it is worth, rounded up.
-                let worth = exchanged_up(most, (collateral_price, BP), (debt_price, with_bonus));
-                repaid = repaid.min(worth.ok_or(Error::AmountTooLarge)?);
-                seized = Some(most);
+            let mut repaid = amount.min(owed);
+            if let Some(needed) = needed {
+                repaid = repaid.min(needed);
             }
-            let seized = seized.unwrap_or(0);
-            let scaled = if seized == most {
-                deposited
-            } else {
-                index.per(seized, Rounding::Down).ok_or(Error::AmountTooLarge)?
+            let seized = exchanged(repaid, (debt_price, with_bonus), (collateral_price, BP));
+            let (seized, scaled) = match seized {
+                Some(seized) if seized < most => {
+                    (seized, fitting(index.per(seized, Rounding::Down)))
+                }
+                _ => {
+                    // All that there is, for what it is worth, rounded up.
+                    let worth =
+                        exchanged_up(most, (collateral_price, BP), (debt_price, with_bonus));
+                    repaid = repaid.min(fitting(worth));
+                    (most, deposited)
+                }
             };
             if repaid == 0 || scaled == 0 {
                 return Err(Error::AmountTooSmall);
             }
-            self.take_deposit(user, collateral.token, number, scaled)?;
+            self.take_deposit(user, collateral.token, number, scaled);
             self.give_deposit(liquidator, collateral.token, number, scaled);
-            let (repaid, _) = self.take_debt(user, debt.token, repaid)?;
-            Liquidated {
-                user,
-                liquidator,
-                debt: debt.token,
-                repaid,
-                collateral: collateral.token,
-                seized,
-            }
-            .emit();
-            pull(debt.token, repaid);
+            let (repaid, _) = self.take_debt(user, debt.token, repaid);
+            let (debt, collateral) = (debt.token, collateral.token);
+            Liquidated { user, liquidator, debt, repaid, collateral, seized }.emit();
+            pull(debt, repaid);
             Ok((repaid, seized))
         }
 
@@ -467,29 +462,27 @@ pub mod lend {
         /// it was. Anybody may.
         #[call]
         pub fn write_off(&mut self, user: Address, token: TokenRef) -> Result<u128, Error> {
-            let number = self.reserve(token)?.number;
+            let number = self.reserve(token).number;
             if self.marks_of(user).deposits != 0 {
                 return Err(Error::HasDeposits);
             }
-            let amount = self.debt_of(user, token)?;
+            let amount = self.debt_of(user, token);
             if amount == 0 {
                 return Err(Error::NoDebt);
             }
-            let scaled = self.owed_scaled(user, token);
-            self.cancel_debt(user, token, number, scaled, scaled)?;
+            let scaled = self.position(user, token, BORROWED);
+            self.cancel_debt(user, token, number, scaled, scaled);
 
-            let mut rates = self.rates_of(token)?;
-            let totals = self.totals_of(token);
-            let index = self.index_of_debts(token)?;
-            let assets = assets(&totals, index)?;
-            let owed = owed(&totals, rates.supply_index)?;
-            let missing = owed.saturating_sub(assets);
+            let mut rates = self.rates_of(token);
+            let totals = self.totals(token);
+            let assets = assets(&totals, self.index_of_debts(token));
+            let missing = owed(&totals, rates.supply_index).saturating_sub(assets);
             let from_fund = missing.min(totals.fund);
-            self.fund.at(token).set(totals.fund - from_fund);
+            self.take_sum(token, FUND, from_fund);
             if missing > from_fund {
                 // The fund is empty now, and what there is belongs to the depositors.
-                let index = Ray::ratio(assets + from_fund, totals.supplied, Rounding::Down);
-                rates.supply_index = index.ok_or(Error::AmountTooLarge)?;
+                let assets = assets + from_fund;
+                rates.supply_index = fitting(Ray::ratio(assets, totals.supplied, Rounding::Down));
                 self.set_rates(token, &rates);
             }
             let supply_index = rates.supply_index;
@@ -501,28 +494,23 @@ pub mod lend {
         /// and sets the rates for the next period. Anybody may, once a period.
         #[call]
         pub fn accrue(&mut self, token: TokenRef) -> Result<Rates, Error> {
-            let terms = self.reserve(token)?.terms;
-            let before = self.rates_of(token)?;
+            let terms = self.reserve(token).terms;
+            let before = self.rates_of(token);
             if time_ms() - before.time_ms < self.imm.period_ms {
                 return Err(Error::TooEarly);
             }
-            let totals = self.totals_of(token);
-            let borrow_index = grown(before.borrow_index, before.borrow_rate, &before)?;
-            let assets = assets(&totals, borrow_index)?;
-            let owed = owed(&totals, before.supply_index)?;
-            let interest = assets.saturating_sub(owed);
+            let totals = self.totals(token);
+            let borrow_index = self.index_of_debts(token);
+            let owed = owed(&totals, before.supply_index);
+            let interest = assets(&totals, borrow_index).saturating_sub(owed);
             // All of it where nobody has deposited.
             let fund_bp = if totals.supplied == 0 { BP } else { terms.fund_bp.into() };
-            let to_fund = mul_div(interest, fund_bp, BP).unwrap_or(interest);
-            self.fund.at(token).add(to_fund);
-            let gain = Ray::ratio(interest - to_fund, totals.supplied.max(1), Rounding::Down);
-            let supply_index = gain.and_then(|gain| before.supply_index.checked_add(gain));
-            let supply_index = supply_index.ok_or(Error::AmountTooLarge)?;
-            let debts = borrow_index.of(totals.borrowed, Rounding::Up);
-            let debts = debts.ok_or(Error::AmountTooLarge)?;
-            let all = debts.checked_add(totals.cash).ok_or(Error::AmountTooLarge)?;
-            let used = Ray::ratio(debts, all, Rounding::Up).unwrap_or(Ray::ZERO);
-            let (borrow_rate, supply_rate) = rates_at(&terms, used)?;
+            let given = interest - fitting(mul_div(interest, fund_bp, BP));
+            let supply_index = raised(before.supply_index, given, totals.supplied);
+            let gain = Ray::from_raw(supply_index.raw() - before.supply_index.raw());
+            let given = fitting(gain.of(totals.supplied, Rounding::Up));
+            self.add_sum(token, FUND, interest.saturating_sub(given));
+            let (borrow_rate, supply_rate) = rates_at(&terms, used(&totals, borrow_index));
             // Parts of a second are left to the next period.
             let time_ms = before.time_ms + seconds(&before) * 1_000;
             let rates = Rates { time_ms, borrow_index, supply_index, borrow_rate, supply_rate };
@@ -533,84 +521,117 @@ pub mod lend {
 
         /// Pays `amount` of a reserve's fund to the owner.
         #[call]
-        pub fn take_fund(&mut self, token: TokenRef, amount: u128) -> Result<(), Error> {
-            self.check_owner()?;
-            self.fund.at(token).sub(amount).map_err(|_| Error::NotEnoughFund)?;
-            self.take_cash(token, amount)?;
+        pub fn take_fund(&mut self, token: TokenRef, amount: u128) {
+            self.check_owner();
+            self.take_sum(token, FUND, amount);
+            self.take_sum(token, CASH, amount);
             pay(token, self.imm.owner, amount);
-            Ok(())
         }
 
-        /// A reserve's number and terms.
+        /// A reserve's number and terms; its indexes as of the last period, and its rates since; and
+        /// what a scaled unit of debt is worth now.
         #[view]
-        pub fn terms(&self, token: TokenRef) -> Result<Reserve, Error> {
-            self.reserve(token)
-        }
-
-        /// A reserve's indexes as of the last period, and its rates since.
-        #[view]
-        pub fn rates(&self, token: TokenRef) -> Result<Rates, Error> {
-            self.rates_of(token)
-        }
-
-        /// What a scaled unit of debt is worth now.
-        #[view]
-        pub fn borrow_index(&self, token: TokenRef) -> Result<Ray, Error> {
-            self.index_of_debts(token)
+        pub fn state_of(&self, token: TokenRef) -> (Reserve, Rates, Ray) {
+            (self.reserve(token), self.rates_of(token), self.index_of_debts(token))
         }
 
         /// What a reserve has and owes.
         #[view]
+        #[inline(never)]
         pub fn totals(&self, token: TokenRef) -> Totals {
-            self.totals_of(token)
+            Totals {
+                cash: self.sum(token, CASH),
+                fund: self.sum(token, FUND),
+                supplied: self.sum(token, SUPPLIED),
+                borrowed: self.sum(token, BORROWED),
+            }
         }
 
-        /// What an account has deposited and what it owes in a reserve, both scaled.
+        /// What an account can withdraw of a reserve, if it owes nothing, and what it owes; then
+        /// both scaled.
         #[view]
-        pub fn scaled(&self, user: Address, token: TokenRef) -> (u128, u128) {
-            (self.deposited(user, token), self.owed_scaled(user, token))
-        }
-
-        /// What an account can withdraw of a reserve, if it owes nothing, and what it owes.
-        #[view]
-        pub fn balances(&self, user: Address, token: TokenRef) -> Result<(u128, u128), Error> {
-            let index = self.rates_of(token)?.supply_index;
-            let deposited = self.deposited(user, token);
-            let deposited = index.of(deposited, Rounding::Down).ok_or(Error::AmountTooLarge)?;
-            Ok((deposited, self.debt_of(user, token)?))
+        pub fn balances(&self, user: Address, token: TokenRef) -> (u128, u128, u128, u128) {
+            let deposited = self.position(user, token, SUPPLIED);
+            let owed = self.position(user, token, BORROWED);
+            (self.deposit_of(user, token), self.debt_of(user, token), deposited, owed)
         }
 
         /// An account's values. `held` has to name all tokens that it has deposits or debts in.
         #[view]
-        pub fn standing_of(&self, user: Address, held: Vec<Asset>) -> Result<Standing, Error> {
+        pub fn standing_of(&self, user: Address, held: Vec<Asset>) -> Standing {
             let marks = self.marks_of(user);
             self.standing(user, marks.deposits | marks.debts, &held)
         }
 
-        fn check_owner(&self) -> Result<(), Error> {
-            if caller() == self.imm.owner { Ok(()) } else { Err(Error::NotOwner) }
+        // What follows is not inlined, and refuses by itself instead of returning errors: the
+        // Wasm would be half as large again.
+
+        #[inline(never)]
+        fn check_owner(&self) {
+            if caller() != self.imm.owner {
+                refuse(Error::NotOwner);
+            }
         }
 
         #[inline(never)]
-        fn reserve(&self, token: TokenRef) -> Result<Reserve, Error> {
-            self.reserves.at(token).get().ok_or(Error::UnknownReserve)
+        fn reserve(&self, token: TokenRef) -> Reserve {
+            match self.reserves.at(token).get() {
+                Some(reserve) => reserve,
+                None => refuse(Error::UnknownReserve),
+            }
         }
 
         #[inline(never)]
-        fn rates_of(&self, token: TokenRef) -> Result<Rates, Error> {
-            self.rates.at(token).get().ok_or(Error::UnknownReserve)
-        }
-
-        /// What a scaled unit of debt is worth now.
-        #[inline(never)]
-        fn index_of_debts(&self, token: TokenRef) -> Result<Ray, Error> {
-            let rates = self.rates_of(token)?;
-            grown(rates.borrow_index, rates.borrow_rate, &rates)
+        fn rates_of(&self, token: TokenRef) -> Rates {
+            match self.rates.at(token).get() {
+                Some(rates) => rates,
+                None => refuse(Error::UnknownReserve),
+            }
         }
 
         #[inline(never)]
         fn set_rates(&mut self, token: TokenRef, rates: &Rates) {
             self.rates.at(token).set(rates);
+        }
+
+        /// What a scaled unit of debt is worth now.
+        #[inline(never)]
+        fn index_of_debts(&self, token: TokenRef) -> Ray {
+            let rates = self.rates_of(token);
+            grown(rates.borrow_index, rates.borrow_rate, &rates)
+        }
+
+        #[inline(never)]
+        fn sum(&self, token: TokenRef, which: u8) -> u128 {
+            self.sums.at((token, which)).get()
+        }
+
+        #[inline(never)]
+        fn add_sum(&mut self, token: TokenRef, which: u8, amount: u128) {
+            self.sums.at((token, which)).add(amount);
+        }
+
+        #[inline(never)]
+        fn take_sum(&mut self, token: TokenRef, which: u8, amount: u128) {
+            if self.sums.at((token, which)).sub(amount).is_err() {
+                // The other two are sums of what is taken from before.
+                refuse(if which == FUND { Error::NotEnoughFund } else { Error::NotEnoughCash });
+            }
+        }
+
+        #[inline(never)]
+        fn position(&self, user: Address, token: TokenRef, which: u8) -> u128 {
+            self.positions.at((user, token, which)).get()
+        }
+
+        #[inline(never)]
+        fn add_position(&mut self, user: Address, token: TokenRef, which: u8, scaled: u128) {
+            self.positions.at((user, token, which)).add(scaled);
+        }
+
+        #[inline(never)]
+        fn set_position(&mut self, user: Address, token: TokenRef, which: u8, scaled: u128) {
+            self.positions.at((user, token, which)).set(scaled);
         }
 
         #[inline(never)]
@@ -623,37 +644,18 @@ pub mod lend {
             self.marks.at(user).set(&marks);
         }
 
+        /// What an account has deposited in a reserve, rounded down.
         #[inline(never)]
-        fn deposited(&self, user: Address, token: TokenRef) -> u128 {
-            self.deposits.at((user, token)).get()
+        fn deposit_of(&self, user: Address, token: TokenRef) -> u128 {
+            let index = self.rates_of(token).supply_index;
+            fitting(index.of(self.position(user, token, SUPPLIED), Rounding::Down))
         }
 
+        /// What an account owes in a reserve, rounded up.
         #[inline(never)]
-        fn owed_scaled(&self, user: Address, token: TokenRef) -> u128 {
-            self.debts.at((user, token)).get()
-        }
-
-        #[inline(never)]
-        fn totals_of(&self, token: TokenRef) -> Totals {
-            Totals {
-                cash: self.cash.at(token).get(),
-                fund: self.fund.at(token).get(),
-                supplied: self.supplied.at(token).get(),
-                borrowed: self.borrowed.at(token).get(),
-            }
-        }
-
-        #[inline(never)]
-        fn take_cash(&mut self, token: TokenRef, amount: u128) -> Result<(), Error> {
-            self.cash.at(token).sub(amount).map_err(|_| Error::NotEnoughCash)
-        }
-
-        /// What an account owes in a reserve.
-        #[inline(never)]
-        fn debt_of(&self, user: Address, token: TokenRef) -> Result<u128, Error> {
-            let index = self.index_of_debts(token)?;
-            let scaled = self.owed_scaled(user, token);
-            index.of(scaled, Rounding::Up).ok_or(Error::AmountTooLarge)
+        fn debt_of(&self, user: Address, token: TokenRef) -> u128 {
+            let index = self.index_of_debts(token);
+            fitting(index.of(self.position(user, token, BORROWED), Rounding::Up))
         }
 
         #[inline(never)]
@@ -664,56 +666,44 @@ pub mod lend {
                 marks.deposits |= bit;
                 self.set_marks(user, marks);
             }
-            self.deposits.at((user, token)).add(scaled);
+            self.add_position(user, token, SUPPLIED, scaled);
         }
 
         #[inline(never)]
-        fn take_deposit(
-            &mut self,
-            user: Address,
-            token: TokenRef,
-            number: u8,
-            scaled: u128,
-        ) -> Result<(), Error> {
-            let deposited = self.deposited(user, token);
-            let left = deposited.checked_sub(scaled).ok_or(Error::NotEnoughDeposited)?;
-            self.deposits.at((user, token)).set(left);
+        fn take_deposit(&mut self, user: Address, token: TokenRef, number: u8, scaled: u128) {
+            let Some(left) = self.position(user, token, SUPPLIED).checked_sub(scaled) else {
+                refuse(Error::NotEnoughDeposited)
+            };
+            self.set_position(user, token, SUPPLIED, left);
             if left == 0 {
                 let mut marks = self.marks_of(user);
                 marks.deposits &= !(1 << number);
                 self.set_marks(user, marks);
             }
-            Ok(())
         }
 
         /// Takes up to `amount` off a debt, counts it as cash, and returns how much it is, and how
         /// much that is scaled.
         #[inline(never)]
-        fn take_debt(
-            &mut self,
-            user: Address,
-            token: TokenRef,
-            amount: u128,
-        ) -> Result<(u128, u128), Error> {
-            let number = self.reserve(token)?.number;
-            let index = self.index_of_debts(token)?;
-            let owed_scaled = self.owed_scaled(user, token);
-            let owed = index.of(owed_scaled, Rounding::Up).ok_or(Error::AmountTooLarge)?;
+        fn take_debt(&mut self, user: Address, token: TokenRef, amount: u128) -> (u128, u128) {
+            let number = self.reserve(token).number;
+            let index = self.index_of_debts(token);
+            let owed_scaled = self.position(user, token, BORROWED);
+            let owed = fitting(index.of(owed_scaled, Rounding::Up));
             if owed == 0 {
-                return Err(Error::NoDebt);
+                refuse(Error::NoDebt);
             }
-            let amount = amount.min(owed);
-            let scaled = if amount == owed {
-                owed_scaled
+            let (amount, scaled) = if amount >= owed {
+                (owed, owed_scaled)
             } else {
-                index.per(amount, Rounding::Down).ok_or(Error::AmountTooLarge)?
+                (amount, fitting(index.per(amount, Rounding::Down)))
             };
             if scaled == 0 {
-                return Err(Error::AmountTooSmall);
+                refuse(Error::AmountTooSmall);
             }
-            self.cancel_debt(user, token, number, owed_scaled, scaled)?;
-            self.cash.at(token).add(amount);
-            Ok((amount, scaled))
+            self.cancel_debt(user, token, number, owed_scaled, scaled);
+            self.add_sum(token, CASH, amount);
+            (amount, scaled)
         }
 
         /// Takes `scaled` off a debt of `owed`.
@@ -725,71 +715,66 @@ pub mod lend {
             number: u8,
             owed: u128,
             scaled: u128,
-        ) -> Result<(), Error> {
-            self.debts.at((user, token)).set(owed - scaled);
+        ) {
+            self.set_position(user, token, BORROWED, owed - scaled);
             if owed == scaled {
                 let mut marks = self.marks_of(user);
                 marks.debts &= !(1 << number);
                 self.set_marks(user, marks);
             }
-            self.borrowed.at(token).sub(scaled).map_err(|_| Error::NoDebt)
+            self.take_sum(token, BORROWED, scaled);
         }
 
         /// Refuses what would leave debts that the deposits named do not carry.
         #[inline(never)]
-        fn check_covered(&self, user: Address, marks: Marks, held: &[Asset]) -> Result<(), Error> {
-            let standing = self.standing(user, marks.debts, held)?;
-            if standing.debt > standing.collateral { Err(Error::Unhealthy) } else { Ok(()) }
+        fn check_covered(&self, user: Address, marks: Marks, held: &[Asset]) {
+            let standing = self.standing(user, marks.debts, held);
+            if standing.debt > standing.collateral {
+                refuse(Error::Unhealthy);
+            }
         }
 
         /// The values of what an account has of the assets named, which must be at least those
         /// with a bit in `required`. Deposits are rounded down, debts up.
         #[inline(never)]
-        fn standing(
-            &self,
-            user: Address,
-            required: u128,
-            held: &[Asset],
-        ) -> Result<Standing, Error> {
+        fn standing(&self, user: Address, required: u128, held: &[Asset]) -> Standing {
             let mut standing = Standing::default();
             let mut seen = 0;
             for asset in held {
-                let Reserve { number, terms } = self.reserve(asset.token)?;
+                let Reserve { number, terms } = self.reserve(asset.token);
                 let bit = 1 << number;
                 if seen & bit != 0 {
-                    return Err(Error::NamedTwice);
-                }
-                if terms.feed != asset.feed {
-                    return Err(Error::WrongFeed);
+                    refuse(Error::NamedTwice);
                 }
                 seen |= bit;
-                let index = self.rates_of(asset.token)?.supply_index;
-                let deposited = self.deposited(user, asset.token);
-                let owed = self.debt_of(user, asset.token)?;
-                let price = self.price(asset.feed)?;
-                let deposited = index.of(deposited, Rounding::Down);
-                let value = deposited.and_then(|amount| mul_div(amount, price, PRICE_SCALE));
-                let debt = mul_div_up(owed, price, PRICE_SCALE);
-                let added = standing.with(value, debt, &terms);
-                standing = added.ok_or(Error::AmountTooLarge)?;
+                let deposited = self.deposit_of(user, asset.token);
+                let owed = self.debt_of(user, asset.token);
+                let price = self.price(*asset);
+                standing = fitting(standing.with(deposited, owed, price, &terms));
             }
-            if required & !seen == 0 { Ok(standing) } else { Err(Error::MissingAsset) }
+            if required & !seen != 0 {
+                refuse(Error::MissingAsset);
+            }
+            standing
         }
 
+        /// A price that is not too old, of the right feed.
         #[inline(never)]
-        fn check_feed(&self, asset: Asset) -> Result<(), Error> {
-            let is_right = self.reserve(asset.token)?.terms.feed == asset.feed;
-            if is_right { Ok(()) } else { Err(Error::WrongFeed) }
-        }
-
-        /// A price that is not too old.
-        #[inline(never)]
-        fn price(&self, feed: u32) -> Result<u128, Error> {
-            let price = self.imm.oracle.price(feed).ok_or(Error::NoPrice)?;
-            if time_ms().saturating_sub(price.time_ms) > self.imm.price_age_max_ms {
-                return Err(Error::StalePrice);
+        fn price(&self, asset: Asset) -> u128 {
+            if self.reserve(asset.token).terms.feed != asset.feed {
+                refuse(Error::WrongFeed);
             }
-            if price.value == 0 { Err(Error::NoPrice) } else { Ok(price.value) }
+            match self.imm.oracle.price(asset.feed) {
+                None => refuse(Error::NoPrice),
+                Some(price) if price.value == 0 => refuse(Error::NoPrice),
+                Some(price) => {
+                    let age_ms = time_ms().saturating_sub(price.time_ms);
+                    if age_ms > self.imm.price_age_max_ms {
+                        refuse(Error::StalePrice);
+                    }
+                    price.value
+                }
+            }
         }
     }
 
@@ -808,5 +793,21 @@ pub mod lend {
     #[inline(never)]
     fn pull(token: TokenRef, amount: u128) {
         token.transfer_from(caller(), this(), amount);
+    }
+
+    /// Ends the call as reverted.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn refuse(error: Error) -> ! {
+        revert(&error)
+    }
+
+    /// A value, if it was not too large.
+    #[inline(always)]
+    pub(crate) fn fitting<T>(value: Option<T>) -> T {
+        match value {
+            Some(value) => value,
+            None => refuse(Error::AmountTooLarge),
+        }
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! Everything is rounded against borrowers, and for what depositors are owed against them.
 
-use crate::lend::Error;
+use crate::lend::fitting;
 use tollway_sdk::contract_type;
 use tollway_sdk::env::time_ms;
-use tollway_sdk::math::{Ray, Rounding, mul_div_up};
+use tollway_sdk::math::{Ray, Rounding, mul_div, mul_div_up};
 
 /// Ten-thousandths: the whole.
 pub const BP: u128 = 10_000;
@@ -15,6 +15,11 @@ pub const YEAR_S: u128 = 31_536_000;
 
 /// The most that the three parts of a rate may be together, in ten-thousandths a year.
 pub const RATE_MAX_BP: u128 = 50_000;
+
+/// What a scaled unit of deposit is worth at first: a 10⁹th of a token's unit. It rises to a whole
+/// unit at most, and interest beyond goes to the fund. So what rounding takes of a deposit is less
+/// than a unit, however few deposits there are and however much they earned.
+pub const SUPPLY_INDEX_START: Ray = Ray::from_raw(1_000_000_000_000_000_000);
 
 /// What a reserve is like. It never changes.
 #[contract_type]
@@ -70,16 +75,16 @@ pub struct Totals {
     pub borrowed: u128,
 }
 
-/// Whether a reserve can be like that: what a liquidation takes is worth more to the
-/// account's health than it costs only if threshold and bonus together are below the whole.
+/// Whether a reserve can be like that: what a liquidation takes is worth more to the account's
+/// health than it costs only if threshold and bonus together are below the whole.
 pub(crate) fn are_sound(terms: &Terms) -> bool {
     let threshold = u128::from(terms.threshold_bp);
-    let rate = [terms.base_bp, terms.slope_bp, terms.steep_bp].map(u128::from);
+    let rate = u128::from(terms.base_bp) + u128::from(terms.slope_bp) + u128::from(terms.steep_bp);
     terms.collateral_bp <= terms.threshold_bp
         && threshold * (BP + u128::from(terms.bonus_bp)) < BP * BP
         && u128::from(terms.fund_bp) <= BP
         && (1..BP).contains(&u128::from(terms.kink_bp))
-        && rate.iter().sum::<u128>() <= RATE_MAX_BP
+        && rate <= RATE_MAX_BP
 }
 
 /// Whole seconds since the rates were set.
@@ -89,48 +94,68 @@ pub(crate) fn seconds(rates: &Rates) -> u64 {
 
 /// An index, grown by `rate` each second since the rates were set, rounded up.
 #[inline(never)]
-pub(crate) fn grown(index: Ray, rate: Ray, rates: &Rates) -> Result<Ray, Error> {
+pub(crate) fn grown(index: Ray, rate: Ray, rates: &Rates) -> Ray {
     let growth = Ray::ONE
         .checked_add(rate)
         .and_then(|growth| growth.pow(seconds(rates), Rounding::Up))
         .and_then(|growth| index.checked_mul(growth, Rounding::Up));
-    growth.ok_or(Error::AmountTooLarge)
+    fitting(growth)
+}
+
+/// How much of a reserve is lent, of what there is of it with that, rounded up.
+#[inline(never)]
+pub(crate) fn used(totals: &Totals, borrow_index: Ray) -> Ray {
+    let debts = fitting(borrow_index.of(totals.borrowed, Rounding::Up));
+    let all = fitting(debts.checked_add(totals.cash));
+    // Where there is nothing, nothing is lent.
+    if all == 0 {
+        return Ray::ZERO;
+    }
+    fitting(Ray::ratio(debts, all, Rounding::Up))
 }
 
 /// What debts grow by each second where so much of a reserve is used, rounded up, and what
 /// deposits should earn, rounded down.
-pub(crate) fn rates_at(terms: &Terms, used: Ray) -> Result<(Ray, Ray), Error> {
-    let kink = Ray::ratio(terms.kink_bp.into(), BP, Rounding::Down);
-    let rate = kink.and_then(|kink| {
-        let below = used.min(kink).checked_div(kink, Rounding::Up)?;
-        let rest = Ray::ONE.checked_sub(kink)?;
-        let above = used.max(kink).checked_sub(kink)?.checked_div(rest, Rounding::Up)?;
-        let yearly = bp_of(terms.base_bp, Ray::ONE)?
-            .checked_add(bp_of(terms.slope_bp, below)?)?
-            .checked_add(bp_of(terms.steep_bp, above)?)?;
-        let borrow = Ray::from_raw(mul_div_up(yearly.raw(), 1, YEAR_S)?);
-        let given = Ray::ratio(BP - u128::from(terms.fund_bp), BP, Rounding::Down)?;
-        let supply = borrow.checked_mul(used, Rounding::Down)?;
-        Some((borrow, supply.checked_mul(given, Rounding::Down)?))
-    });
-    rate.ok_or(Error::AmountTooLarge)
+#[inline(never)]
+pub(crate) fn rates_at(terms: &Terms, used: Ray) -> (Ray, Ray) {
+    let kink = u128::from(terms.kink_bp);
+    let kink_at = part(Ray::ONE, kink, BP);
+    // In parts of what lies below the kink, and of what lies above it.
+    let below = part(used.min(kink_at), BP, kink);
+    let above = Ray::from_raw(used.raw().saturating_sub(kink_at.raw()));
+    let above = part(above, BP, BP - kink);
+    let yearly = part(Ray::ONE, terms.base_bp.into(), BP).raw()
+        + part(below, terms.slope_bp.into(), BP).raw()
+        + part(above, terms.steep_bp.into(), BP).raw();
+    let borrow = part(Ray::from_raw(yearly), 1, YEAR_S);
+    let given = BP - u128::from(terms.fund_bp);
+    let supply = fitting(borrow.checked_mul(used, Rounding::Down)).raw();
+    (borrow, Ray::from_raw(fitting(mul_div(supply, given, BP))))
 }
 
-/// So many ten-thousandths of a number, rounded up.
+/// `of · numerator / denominator`, rounded up.
 #[inline(never)]
-pub(crate) fn bp_of(bp: u16, of: Ray) -> Option<Ray> {
-    mul_div_up(of.raw(), bp.into(), BP).map(Ray::from_raw)
+fn part(of: Ray, numerator: u128, denominator: u128) -> Ray {
+    Ray::from_raw(fitting(mul_div_up(of.raw(), numerator, denominator)))
+}
+
+/// An index, raised so that so many scaled units get `given`, rounded down, and to 1 at most.
+#[inline(never)]
+pub(crate) fn raised(index: Ray, given: u128, supplied: u128) -> Ray {
+    let room = Ray::ONE.raw().saturating_sub(index.raw());
+    let gain = Ray::ratio(given, supplied.max(1), Rounding::Down);
+    Ray::from_raw(index.raw() + gain.map_or(room, Ray::raw).min(room))
 }
 
 /// What is there for the depositors: tokens and debts, less the fund.
-pub(crate) fn assets(totals: &Totals, borrow_index: Ray) -> Result<u128, Error> {
-    let debts = borrow_index.of(totals.borrowed, Rounding::Down);
-    let all = debts.and_then(|debts| debts.checked_add(totals.cash));
-    let all = all.ok_or(Error::AmountTooLarge)?;
-    Ok(all.saturating_sub(totals.fund))
+#[inline(never)]
+pub(crate) fn assets(totals: &Totals, borrow_index: Ray) -> u128 {
+    let debts = fitting(borrow_index.of(totals.borrowed, Rounding::Down));
+    fitting(debts.checked_add(totals.cash)).saturating_sub(totals.fund)
 }
 
 /// What the depositors are owed.
-pub(crate) fn owed(totals: &Totals, supply_index: Ray) -> Result<u128, Error> {
-    supply_index.of(totals.supplied, Rounding::Up).ok_or(Error::AmountTooLarge)
+#[inline(never)]
+pub(crate) fn owed(totals: &Totals, supply_index: Ray) -> u128 {
+    fitting(supply_index.of(totals.supplied, Rounding::Up))
 }

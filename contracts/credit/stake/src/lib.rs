@@ -47,8 +47,13 @@ pub mod stake {
     /// Ten-thousandths: the whole.
     pub const BP: u128 = 10_000;
 
-    /// The least that a unit may be worth, and that slashes may leave: a 10⁹th.
-    pub const INDEX_MIN: Ray = Ray::from_raw(1_000_000_000_000_000_000);
+    /// What a unit is worth at first: a 10⁹th of a token's unit. It rises to a whole unit at most,
+    /// and rewards beyond are carried on. So what rounding takes of a stake is less than a unit,
+    /// however few stakes there are and however much they earned.
+    pub const INDEX_START: Ray = Ray::from_raw(1_000_000_000_000_000_000);
+
+    /// The least that slashes may leave of either index.
+    pub const INDEX_MIN: Ray = Ray::from_raw(1_000_000_000_000);
 
     /// What is fixed when the contract is created.
     #[immutables]
@@ -342,15 +347,15 @@ pub mod stake {
             let funded = self.funded.at(epoch).get();
             let rewards = pool.carried.checked_add(funded).ok_or(Error::AmountTooLarge)?;
             // Where there are no units, or too few to count what each gets, rewards are carried on.
-            let gain = Ray::ratio(rewards, units, Rounding::Down).unwrap_or(Ray::ZERO);
-            let risen = pool.index.checked_add(gain).filter(|index| *index <= INDEX_MAX);
-            let given = match risen {
-                // Rounded up: what is carried on is not promised to anybody.
-                Some(_) if gain > Ray::ZERO => gain.of(units, Rounding::Up).unwrap_or(rewards),
-                _ => 0,
+            let room = Ray::ONE.raw().saturating_sub(pool.index.raw());
+            let gain = match Ray::ratio(rewards, units, Rounding::Down) {
+                Some(gain) if gain.raw() <= room => gain,
+                _ => Ray::ZERO,
             };
-            pool.index = risen.unwrap_or(pool.index);
-            pool.carried = rewards - given.min(rewards);
+            // Rounded up: what is carried on is not promised to anybody.
+            let given = gain.of(units, Rounding::Up).ok_or(Error::AmountTooLarge)?;
+            pool.index = Ray::from_raw(pool.index.raw() + gain.raw());
+            pool.carried = rewards - given;
             let joined = self.joined.at(epoch).get();
             let bonded = pool.index.per(joined, Rounding::Down);
             let units = bonded.and_then(|bonded| units.checked_add(bonded));
@@ -441,13 +446,10 @@ pub mod stake {
 
         #[inline(never)]
         fn pool_now(&self) -> Pool {
-            let first = Pool { next: 0, units: 0, index: Ray::ONE, kept: Ray::ONE, carried: 0 };
+            let first = Pool { next: 0, units: 0, index: INDEX_START, kept: Ray::ONE, carried: 0 };
             self.pool.get_or(first)
         }
     }
-
-    /// The most that a unit may be worth, so that units stay fine enough to count by.
-    const INDEX_MAX: Ray = Ray::from_raw(1_000_000_000_000_000_000_000_000_000_000_000_000);
 
     /// What an unbonding stake would be if no slash had come before it, rounded up.
     fn unslashed(record: &Unbonding) -> Result<u128, Error> {
