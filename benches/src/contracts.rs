@@ -24,8 +24,13 @@ pub fn call(caller: Address, contract: Address, method: &str, args: impl BorshSe
 /// A block that follows the runtime's head.
 pub fn next_block(runtime: &Runtime, calls: Vec<Call>) -> Block {
     let height = Height(runtime.head().0 + 1);
-    // Any time will do that goes up with the height, at one block a second.
-    Block { height, time_ms: 1_700_000_000_000 + 1_000 * height.0, calls }
+    Block { height, time_ms: time_ms(height.0), calls, ..Block::default() }
+}
+
+/// The time of a block, in milliseconds since the Unix epoch. Any will do that goes up with the
+/// height, at one block a second.
+pub fn time_ms(height: u64) -> u64 {
+    1_700_000_000_000 + 1_000 * height
 }
 
 /// Makes a contract of [`OPERATOR`]'s; `immutables` and `args` are tuples.

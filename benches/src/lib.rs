@@ -4,6 +4,7 @@
 //! swaps      the generated exchange workload, a native model of it with checksums, the same as
 //!            contracts, and the measurement of both
 //! crowd      many callers that add to one key: payments to a merchant, votes on a proposal
+//! suite      one block of everything that the sample contracts do, and each of them alone
 //! access     recorded access sets of real blocks, read from files
 //! v2         recorded swaps of real pairs, and the formula that explains them
 //! replay     real blocks and real swaps run through the runtime and the oracle
@@ -27,6 +28,7 @@ pub mod replay;
 pub mod scaling;
 pub mod schedule;
 pub mod spread;
+pub mod suite;
 pub mod swaps;
 pub mod table;
 pub mod turns;

@@ -1,7 +1,12 @@
 //! The command line.
 
+mod author;
 mod state;
 
+pub(crate) use author::{
+    AbiArgs, BuildArgs, CheckUpgradeArgs, ClientArgs, ClientLang, NewArgs, ReferenceFormat,
+    TestArgs,
+};
 pub(crate) use state::{BlockReplayArgs, ExportArgs, ImportArgs, StateCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -22,11 +27,22 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Start a contract: a crate that works, with its tests
+    #[command(after_help = author::NEW_EXAMPLES)]
+    New(NewArgs),
+    /// Compile a contract to Wasm, reproducibly, and check it as an upload would
+    #[command(after_help = author::BUILD_EXAMPLES)]
+    Build(BuildArgs),
+    /// Build a contract, then run its tests
+    Test(TestArgs),
     /// Run an exchange at four levels of contention, and draw what happened
     Demo(DemoArgs),
     /// Show a contract: methods, the keys they touch, and which calls wait for each other
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
+    /// Say what becomes of stored values and of callers if a code takes the place of another
+    #[command(after_help = author::CHECK_UPGRADE_EXAMPLES)]
+    CheckUpgrade(CheckUpgradeArgs),
     /// Say how parallel a block is: chains, hot keys, speed-ups possible
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(PlanArgs),
@@ -52,8 +68,18 @@ pub(crate) enum Command {
         /// The folder to write to; made if it is missing
         dir: PathBuf,
     },
-    /// Print the reference page of the host functions, in Markdown
-    Reference,
+    /// Write a typed client of a contract
+    #[command(after_help = author::CLIENT_EXAMPLES)]
+    Client(ClientArgs),
+    /// Print a contract's ABI as JSON, or give a module one that is described so
+    #[command(after_help = author::ABI_EXAMPLES)]
+    Abi(AbiArgs),
+    /// Print the reference of the host functions
+    Reference {
+        /// As what
+        #[arg(long, value_enum, default_value_t)]
+        format: ReferenceFormat,
+    },
 }
 
 const INSPECT_EXAMPLES: &str = "\
@@ -86,6 +112,12 @@ Examples:
   tollway bench swaps --dist disjoint --variant monolith --threads 1,2 --blocks 7
   tollway bench swaps --dist disjoint --variant monolith --threads 2 --store out/state
                                          (on disk, durable every block, with a root)";
+
+const SUITE_EXAMPLES: &str = "\
+Examples:
+  tollway bench suite --threads 1,2
+  tollway bench suite --each --blocks 3
+  tollway bench suite --each --only token,pair --without-adds";
 
 /// What `tollway demo` takes.
 #[derive(Debug, Args)]
@@ -296,6 +328,32 @@ pub(crate) enum BenchCommand {
         #[command(flatten)]
         measure: MeasureArgs,
     },
+    /// Time blocks of everything that the sample contracts do: one mixed block, or each alone
+    #[command(after_help = SUITE_EXAMPLES)]
+    Suite {
+        #[command(flatten)]
+        suite: SuiteArgs,
+        #[command(flatten)]
+        measure: MeasureArgs,
+    },
+}
+
+/// What of the suite is measured.
+#[derive(Debug, Args)]
+pub(crate) struct SuiteArgs {
+    /// Contracts that are called; all of them if it is left out
+    #[arg(long, value_name = "NAME,NAME,…", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Each contract alone, not all in one block
+    #[arg(long)]
+    pub(crate) each: bool,
+    /// Contracts declare every add as a write: what it would be if nothing commuted
+    #[arg(long)]
+    pub(crate) without_adds: bool,
+    /// Calls of a block
+    #[arg(long, value_name = "N", default_value_t = 10_000,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) calls: u32,
 }
 
 /// Who pays the merchant.

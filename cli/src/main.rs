@@ -9,6 +9,7 @@
 //!              ├──▶ inspect         what a contract declares, and who waits for whom
 //!              ├──▶ report          a plan or a run, as tables
 //!              ├──▶ scaling         what more cores would bring, as tables
+//!              ├──▶ suite           what the sample contracts do, as tables
 //!              ├──▶ chrome          …as a Chrome trace
 //!              └──▶ picture         …as SVG or HTML
 //! ```
@@ -23,7 +24,10 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+mod abi;
 mod args;
+mod built;
+mod client;
 mod commands;
 
 mod demo;
@@ -33,23 +37,21 @@ mod store;
 mod traced;
 
 mod chrome;
-mod graph;
 mod inspect;
-mod picture;
+mod new;
 mod reference;
 mod report;
 mod scaling;
+mod suite;
 
-mod format;
 mod output;
 mod progress;
-mod table;
-
-#[cfg(test)]
-mod fixture;
 
 use clap::Parser;
 use std::process::ExitCode;
+#[cfg(test)]
+use tollway_display::fixture;
+use tollway_display::{format, picture, table};
 
 fn main() -> ExitCode {
     match commands::run(args::Cli::parse().command) {

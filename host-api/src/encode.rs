@@ -251,6 +251,12 @@ impl<const N: usize> Writer<N> {
                 self.raw(bytes);
             }
             Expr::Unknown => self.byte(7),
+            Expr::CallId => self.byte(8),
+            Expr::Shard { of, count } => {
+                self.byte(9);
+                write_list!(self, of, expr);
+                self.raw(&count.to_le_bytes());
+            }
         }
     }
 }
@@ -302,6 +308,8 @@ mod tests {
         Expr::Integer(u128::MAX - 1),
         Expr::Bytes(Cow::Borrowed(b"bytes")),
         Expr::Unknown,
+        Expr::CallId,
+        Expr::Shard { of: Cow::Borrowed(&[Expr::Caller]), count: 0x0102 },
     ];
 
     const fn key(mode: Mode) -> AccessTemplate {

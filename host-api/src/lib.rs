@@ -18,6 +18,7 @@ pub mod encode;
 pub mod functions;
 pub mod key;
 pub mod schema;
+pub mod shard;
 pub mod status;
 pub mod template;
 pub mod value;

@@ -116,4 +116,26 @@ pub enum Expr {
     /// Not known before the run. Only for arguments of a [`AccessTemplate::Call`] that its
     /// callee's templates do not use; where they do, the call counts as undeclared.
     Unknown,
+    /// A `u128` that no other top-level call of any block has: the height (64 bits), the call's place
+    /// in its block (32) and 0 (32). In a sub-call too, it is that of the top-level call.
+    CallId,
+    /// The [shard](crate::shard::shard_of) of a value, out of `count`: a `u8`.
+    Shard {
+        /// The value: exactly one expression, which has a type (no constant) and is no shard.
+        of: List<Expr>,
+        /// How many shards there are, from 1 to [`SHARD_COUNT_MAX`](crate::shard::SHARD_COUNT_MAX).
+        count: u16,
+    },
+}
+
+/// The value of [`Expr::CallId`].
+///
+/// # Examples
+/// ```
+/// use tollway_host_api::template::call_id;
+/// assert_eq!(call_id(1, 2), (1 << 64) + (2 << 32));
+/// ```
+#[inline]
+pub const fn call_id(height: u64, call_index: u32) -> u128 {
+    (height as u128) << 64 | (call_index as u128) << 32
 }

@@ -26,7 +26,7 @@
 //! let mut runtime = Runtime::new(Config { threads: 2, ..Config::default() })?;
 //! let code = runtime.upload(&wasm)?;
 //! // … instantiate contracts, then for each block:
-//! let block = Block { height: Height(1), time_ms: 0, calls: vec![] };
+//! let block = Block { height: Height(1), ..Block::default() };
 //! let outcome = runtime.execute(&block)?;
 //! runtime.commit(outcome.batch)?;
 //! println!("{} receipts, state {}", outcome.receipts.len(), runtime.state_root()?);
@@ -53,11 +53,13 @@ mod repair;
 mod resolve;
 
 // What a block stands on.
+pub mod crypto;
 pub mod engine;
 mod keeper;
 mod registry;
 pub mod state;
 pub mod store;
+pub mod upgrade;
 
 // The faces.
 pub mod oracle;
@@ -75,7 +77,7 @@ pub use registry::{Contract, ContractIndex, Registry};
 pub use resolve::{BlockTooLarge, STEPS_PER_KEY};
 pub use runtime::{
     BlockOutcome, BlockStats, Config, ExecuteError, Instantiate, InstantiateError, OnMiss,
-    OpenError, Runtime, RuntimeError,
+    OpenError, Runtime, RuntimeError, Upgrade, UpgradeError,
 };
 pub use store::{StoreError, WriteBatch};
 pub use tollway_host_api as host_api;

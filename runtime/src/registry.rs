@@ -103,8 +103,8 @@ impl Registry {
     #[cold]
     fn compile(&self, contract: ContractIndex, method: usize, limits: &Limits) -> Option<&Program> {
         let Contract { code, programs, .. } = self.contract(contract);
-        // Contracts are never changed or removed, so that a program holds for good. One that calls
-        // a contract to come is asked for again.
+        // A program holds until a contract gets another code, see `replace`. One that
+        // calls a contract to come is asked for again.
         let program = compile(contract, &code.abi.methods[method], self, limits).ok()?;
         programs[method].get_or_init(|| program).as_ref()
     }
@@ -131,6 +131,17 @@ impl Registry {
         self.by_address.insert(contract.address, index);
         self.contracts.push(contract);
         index
+    }
+
+    /// Puts another contract in the place of one at the same address. All programs are forgotten: those
+    /// of whoever calls it hold what its templates were, also where no key of it is among theirs.
+    pub(crate) fn replace(&mut self, index: ContractIndex, contract: Contract) {
+        for known in &mut self.contracts {
+            if known.programs.iter().any(|program| program.get().is_some()) {
+                known.programs = known.programs.iter().map(|_| OnceLock::new()).collect();
+            }
+        }
+        self.contracts[index as usize] = contract;
     }
 
     /// Takes back the last insert.

@@ -129,7 +129,7 @@ fn identifiers_are_unique_and_grow_with_time() {
     assert_eq!(all.len(), 3 * (10 * 2 + 10 * 4));
     assert!(all.is_sorted(), "in block order, and in order within a call");
     let height = world.runtime.head().0;
-    assert_eq!(all.last(), Some(&(u128::from(height) << 64 | 19 << 32 | 3)));
+    assert_eq!(all.last(), Some(&(u128::from(height) << 64 | 19 << 32 | 4)));
     assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
 }
 

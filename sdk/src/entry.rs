@@ -58,7 +58,7 @@ pub fn run<A: Typed, R: Output<E>, E>(args_len: u32, body: impl FnOnce(A) -> R) 
         decode_all(&[])
     } else if let Some(bytes) = window::args(args_len) {
         decode_all(bytes)
-    } else if A::SIZE_MAX.is_some_and(|size| size <= WINDOW_ARGS_BYTES_MAX) {
+    } else if window::IS_THERE && A::SIZE_MAX.is_some_and(|size| size <= WINDOW_ARGS_BYTES_MAX) {
         None
     } else {
         decode_all(&sys::args_vec(args_len))
@@ -148,7 +148,7 @@ fn load_immutables<T: Typed>() -> T {
 
 #[cold]
 fn load_long_immutables<T: Typed>() -> Option<T> {
-    if T::SIZE_MAX.is_some_and(|size| size <= WINDOW_IMMUTABLES_BYTES_MAX) {
+    if window::IS_THERE && T::SIZE_MAX.is_some_and(|size| size <= WINDOW_IMMUTABLES_BYTES_MAX) {
         return None;
     }
     let mut buffer = Buffer::<STACK_BYTES_MAX>::new();

@@ -6,8 +6,9 @@
 
 pub use crate::sys::Key;
 use crate::sys::trap;
-use crate::typed::{Bytes, Sink, Typed};
+use crate::typed::{Bytes, Sink, Typed, with_encoded};
 use alloc::string::String;
+use tollway_host_api::shard::SHARD_COUNT_MAX;
 use tollway_host_api::{Address, Type};
 
 /// A type whose values can be keys of a [`Map`](crate::Map), or parts of one.
@@ -22,6 +23,45 @@ pub trait KeyPart: Typed {
 
     /// Appends the value to `key`.
     fn push_to<S: Sink>(&self, key: &mut S);
+}
+
+/// A number below `count` (1 to 256), the same for the same value: the shard that the value belongs
+/// to. Known before the call runs if the value is, so it can be part of a key.
+///
+/// For values that many calls read *and* write: of one cell for all, every call waits for the one
+/// before; of a cell for each shard, only for those of its own shard. A
+/// [`Counter`](crate::Counter) that is added to and taken from needs no shards: its callers do not
+/// wait for each other anyway.
+///
+/// ```text
+/// pools: Map<u8, Item<Pool>>,
+/// self.pools.at(shard_of(&caller(), 8)).get()
+/// ```
+///
+/// The function is [`host_api::shard::shard_of`](tollway_host_api::shard::shard_of) of the value's
+/// borsh bytes.
+///
+/// # Panics
+/// If `count` is 0 or above 256. In a declaration, that is a compile error.
+///
+/// # Examples
+/// ```
+/// use tollway_sdk::{Address, shard_of};
+/// let shard = shard_of(&Address::from_u64(7), 8);
+/// assert!(shard < 8);
+/// assert_eq!(shard, shard_of(&Address::from_u64(7), 8));
+/// ```
+#[inline]
+pub fn shard_of<T: Typed>(value: &T, count: u16) -> u8 {
+    let count = shard_count(count);
+    with_encoded(value, |bytes| tollway_host_api::shard::shard_of(bytes, count))
+}
+
+#[doc(hidden)]
+#[inline]
+pub const fn shard_count(count: u16) -> u16 {
+    assert!(count != 0 && count <= SHARD_COUNT_MAX, "there are 1 to 256 shards");
+    count
 }
 
 macro_rules! unsigned {

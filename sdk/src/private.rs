@@ -1,6 +1,7 @@
 //! What the code of the macros needs: not for authors.
 #![doc(hidden)]
 
+pub use crate::key::shard_count;
 pub use alloc::borrow::Cow;
 
 use crate::call::Client;

@@ -20,8 +20,8 @@ pub trait Vault {
 )]
 pub mod sample {
     use super::VaultRef;
-    use tollway_sdk::env::{caller, this};
-    use tollway_sdk::{Address, Counter, Item, Map, Transient, contract_type, env};
+    use tollway_sdk::env::{call_id, caller, this};
+    use tollway_sdk::{Address, Counter, Item, Map, Transient, contract_type, env, shard_of};
 
     const TREASURY: Address = Address::from_u64(7);
     const SLOT: u32 = 3;
@@ -58,12 +58,40 @@ pub mod sample {
         balances: Map<Address, Counter>,
         grid: Map<(u32, u32), Item<u64>>,
         owners: Map<u32, Item<Address>>,
+        orders: Map<u128, Item<u64>>,
+        pools: Map<u8, Item<u64>>,
     }
+
+    const SHARDS: u16 = 8;
 
     impl Sample {
         #[init]
         pub fn init(&mut self, slot: u32) {
             self.owners.at(slot + 1).set(&caller());
+        }
+
+        #[call]
+        pub fn identifiers(&mut self, leg: Leg) {
+            let id = call_id();
+            self.orders.at(id).set(&1);
+            self.orders.at(env::call_id()).get();
+            let shard = shard_of(&leg.to, SHARDS);
+            self.pools.at(shard).get();
+            self.pools.at(shard_of(&caller(), 2)).set(&2);
+            self.pools.at(tollway_sdk::shard_of(&self.imm.owner, 256)).set(&2);
+            self.pools.at(shard_of(&id, 3)).set(&3);
+        }
+
+        #[call]
+        #[access(
+            write orders[call_id],
+            read pools[shard_of(leg.to, SHARDS)],
+            write pools[shard_of(&caller, 2)],
+            write pools[shard_of(imm.owner, 256)],
+            write pools[shard_of(call_id(), 3)],
+        )]
+        pub fn identifiers_declared(&mut self, leg: Leg) {
+            let _ = leg;
         }
 
         #[view]
@@ -292,11 +320,11 @@ fn exprs(list: &[Expr]) -> String {
     list.join(", ")
 }
 
-fn expr(expr: &Expr) -> String {
+fn expr(known: &Expr) -> String {
     let with_path = |root: String, path: &[Cow<'static, str>]| {
         path.iter().fold(root, |text, name| format!("{text}.{name}"))
     };
-    match expr {
+    match known {
         Expr::Caller => "caller".into(),
         Expr::This => "this".into(),
         Expr::Arg { param, path } => with_path(format!("arg{param}"), path),
@@ -305,6 +333,8 @@ fn expr(expr: &Expr) -> String {
         Expr::Integer(value) => value.to_string(),
         Expr::Bytes(bytes) => format!("bytes({})", bytes[bytes.len() - 1]),
         Expr::Unknown => "_".into(),
+        Expr::CallId => "id".into(),
+        Expr::Shard { of, count } => format!("{} % {count}", expr(&of[0])),
     }
 }
 
@@ -328,10 +358,18 @@ fn methods_of_cells_have_modes() {
 }
 
 #[test]
+fn identifiers_and_shards_are_known() {
+    let expected = "write orders[id], read pools[arg0.to % 8], write pools[caller % 2],
+         write pools[imm3 % 256], write pools[id % 3]";
+    check("identifiers", expected);
+    check("identifiers_declared", expected);
+}
+
+#[test]
 fn transient_storage_is_in_no_access_and_in_no_abi() {
     check("transient", "add total");
     let names: Vec<&str> = sample::ABI.storage.iter().map(|field| &*field.name).collect();
-    assert_eq!(names, ["total", "name", "balances", "grid", "owners"]);
+    assert_eq!(names, ["total", "name", "balances", "grid", "owners", "orders", "pools"]);
 }
 
 #[test]

@@ -79,3 +79,139 @@ proptest! {
         prop_assert_eq!(BigUint::from(sqrt(number)), big(number).sqrt());
     }
 }
+
+mod fixed_point {
+    use super::{fits, number};
+    use num_bigint::BigUint;
+    use proptest::prelude::*;
+    use tollway_sdk::math::{Fixed, Ray, Rounding, Wad};
+
+    const WAD: u128 = Wad::ONE.raw();
+
+    /// `a / b` rounded the way it is asked for, if it fits.
+    fn divided(a: BigUint, b: &BigUint, rounding: Rounding) -> Option<u128> {
+        if *b == BigUint::ZERO {
+            return None;
+        }
+        let up = rounding == Rounding::Up && &a % b != BigUint::ZERO;
+        fits(&(a / b + u8::from(up)))
+    }
+
+    fn rounding() -> impl Strategy<Value = Rounding> {
+        prop_oneof![Just(Rounding::Down), Just(Rounding::Up)]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+        #[test]
+        fn shares_and_ratios_are_those_of_big_numbers(
+            a in number(),
+            b in number(),
+            rounding in rounding(),
+        ) {
+            let (big_a, big_b, one) = (BigUint::from(a), BigUint::from(b), BigUint::from(WAD));
+            let fixed = Wad::from_raw(a);
+            let product = divided(&big_a * &big_b, &one, rounding);
+            prop_assert_eq!(fixed.of(b, rounding), product);
+            prop_assert_eq!(fixed.checked_mul(Fixed::from_raw(b), rounding).map(Wad::raw), product);
+            prop_assert_eq!(fixed.per(b, rounding), divided(&big_b * &one, &big_a, rounding));
+            let ratio = divided(&big_a * &one, &big_b, rounding);
+            prop_assert_eq!(Wad::ratio(a, b, rounding).map(Wad::raw), ratio);
+            prop_assert_eq!(fixed.checked_div(Fixed::from_raw(b), rounding).map(Wad::raw), ratio);
+        }
+
+        /// Rates near 1, as interest has them: both sides hold the exact power between them, and
+        /// stay as close as 126 roundings allow.
+        #[test]
+        fn powers_lie_on_the_side_they_are_rounded_to(
+            above in 0u128..10_000_000_000_000_000_000_000,
+            exponent in 0u64..100_000,
+        ) {
+            let base = Ray::from_raw(Ray::ONE.raw() + above);
+            let one = BigUint::from(Ray::ONE.raw());
+            // With 128 more digits than it shows, and each product rounded down.
+            let digits = BigUint::from(1u8) << 256u32;
+            let mut exact = digits.clone() * &one;
+            let mut square = BigUint::from(base.raw()) * &digits;
+            let mut left = exponent;
+            while left > 0 {
+                if left & 1 == 1 {
+                    exact = exact * &square / &one / &digits;
+                }
+                square = &square * &square / &one / &digits;
+                left >>= 1;
+            }
+            let exact = exact / digits;
+            let low = base.pow(exponent, Rounding::Down).unwrap();
+            let high = base.pow(exponent, Rounding::Up).unwrap();
+            prop_assert!(BigUint::from(low.raw()) <= exact);
+            prop_assert!(BigUint::from(high.raw()) >= exact);
+            let apart = high.raw() - low.raw();
+            // Each of some 34 products adds a step, and squares double what is there.
+            prop_assert!(apart <= 40 + exponent as u128 * 4 * (low.raw() / one_ray() + 1));
+        }
+    }
+
+    fn one_ray() -> u128 {
+        Ray::ONE.raw()
+    }
+
+    #[test]
+    fn powers_that_are_too_large_are_none() {
+        let two = Ray::from_raw(2 * one_ray());
+        assert_eq!(two.pow(38, Rounding::Down).map(Ray::raw), Some((1 << 38) * one_ray()));
+        assert_eq!(two.pow(39, Rounding::Down), None);
+        assert_eq!(Ray::ZERO.pow(0, Rounding::Down), Some(Ray::ONE));
+        assert_eq!(Ray::ZERO.pow(u64::MAX, Rounding::Up), Some(Ray::ZERO));
+        assert_eq!(Ray::ONE.pow(u64::MAX, Rounding::Up), Some(Ray::ONE));
+    }
+}
+
+mod signs {
+    use super::number;
+    use num_bigint::BigInt;
+    use proptest::prelude::*;
+    use tollway_sdk::math::{U256, mul_div_ceil, mul_div_floor, mul_wide};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+        #[test]
+        fn signed_quotients_lie_on_their_side(a in any::<i128>(), b in number(), c in number()) {
+            let product = BigInt::from(a) * b;
+            let (floor, ceil) = (mul_div_floor(a, b, c), mul_div_ceil(a, b, c));
+            if c == 0 {
+                prop_assert_eq!((floor, ceil), (None, None));
+                return Ok(());
+            }
+            let divisor = BigInt::from(c);
+            let mut down = &product / &divisor;
+            let rest = &product % &divisor;
+            if rest < BigInt::ZERO {
+                down -= 1;
+            }
+            let up = if rest == BigInt::ZERO { down.clone() } else { &down + 1 };
+            prop_assert_eq!(floor, i128::try_from(down).ok());
+            prop_assert_eq!(ceil, i128::try_from(up).ok());
+        }
+
+        #[test]
+        fn wide_sums_carry(a in number(), b in number(), c in number(), d in number()) {
+            let (x, y) = (mul_wide(a, b), mul_wide(c, d));
+            let sum = super::big(x) + super::big(y);
+            prop_assert_eq!(x.checked_add(y).map(super::big), (sum.bits() <= 256).then_some(sum));
+            let difference = (x >= y).then(|| super::big(x) - super::big(y));
+            prop_assert_eq!(x.checked_sub(y).map(super::big), difference);
+        }
+    }
+
+    #[test]
+    fn wide_sums_end_at_the_edge() {
+        let most = U256 { high: u128::MAX, low: u128::MAX };
+        let one = U256 { high: 0, low: 1 };
+        assert_eq!(most.checked_add(one), None);
+        assert_eq!(U256::default().checked_sub(one), None);
+        assert_eq!(most.checked_sub(most), Some(U256::default()));
+    }
+}

@@ -18,6 +18,8 @@
 //! chain.assert_independent(&pay(alice), &pay(bob));
 //! ```
 //!
+//! A contract's own tests get its Wasm by [`wasm!`].
+//!
 //! Every block is run by the oracle too, one call after another, and whatever differs fails the
 //! test. What goes wrong is told by contract, method and arguments.
 //!
@@ -26,8 +28,11 @@
 //! | run one call, or a block | [`TestChain::run`], [`TestChain::block`] |
 //! | say what shall come of a call | [`Ran`] |
 //! | say who may wait for whom | [`TestChain::assert_independent`], [`Block::assert_critical_path`] |
+//! | find what is declared and not used, missing, or wider than it need be | [`TestChain::lints`], [`TestChain::assert_all_used`] |
 //! | see gas, keys and misses of each method, and keep them in bounds | [`TestChain::figures`], [`budget`] |
+//! | run a contract natively too, or step through it with a debugger | [`native`], [`TestChain::also_native`] |
 //! | run random calls | [`random`], [`Dice`] |
+//! | give a contract another code | [`TestChain::upgrade`] |
 //!
 //! # Panics
 //! Everything here panics where a test would fail: that is how it fails.
@@ -37,13 +42,18 @@
 mod chain;
 mod dice;
 mod ran;
+mod uses;
 
 pub mod budget;
 pub mod figures;
+pub mod native;
 pub mod random;
+mod wasm;
 
 pub use chain::{Block, Contract, TestChain};
 pub use dice::Dice;
 pub use figures::Figures;
-pub use ran::Ran;
+pub use ran::{EventOf, Ran};
 pub use tollway;
+pub use uses::{Finding, Lint, Lints};
+pub use wasm::wasm_of;

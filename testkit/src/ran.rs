@@ -6,9 +6,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Index;
 use std::sync::Arc;
+use tollway::host_api::key::restore;
 use tollway::host_api::value::{Value, decode, decode_fields};
 use tollway::host_api::{Abi, Text};
+use tollway::oracle::Miss;
 use tollway::{Address, Call, Failure, Outcome, Receipt};
+use tollway_display::notation::bracketed;
 
 /// The names of accounts and contracts.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +37,7 @@ impl Names {
         self.accounts.keys().map(|bytes| Address(*bytes))
     }
 
-    fn name(&self, address: &Address) -> String {
+    pub(crate) fn name(&self, address: &Address) -> String {
         let account = self.accounts.get(&address.0).cloned();
         let contract = || self.abi(address).map(|abi| abi.name.to_string());
         account.or_else(contract).unwrap_or_else(|| format!("0x{address}"))
@@ -56,6 +59,25 @@ impl Names {
         });
         let args = args.unwrap_or_else(|| format!("{} bytes", call.args.len()));
         format!("{contract}.{}({args}) by {}", call.method, self.name(&call.caller))
+    }
+
+    /// A storage key of a contract, from its field on: `shares[bob]`.
+    pub(crate) fn key(&self, contract: &Address, key: &[u8]) -> String {
+        let field = || {
+            let (field, mut rest) = key.split_first()?;
+            let field = self.abi(contract)?.storage.get(usize::from(*field))?;
+            let part = |ty| {
+                let mut bytes = Vec::new();
+                restore(ty, &mut rest, &mut bytes).ok()?;
+                Some(self.show(&decode(ty, &mut &bytes[..]).ok()?))
+            };
+            let parts = field.key.iter().map(part).collect::<Option<Vec<_>>>()?;
+            Some(format!("{}{}", field.name, bracketed(&parts)))
+        };
+        field().unwrap_or_else(|| {
+            let digits: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("key 0x{digits}")
+        })
     }
 
     /// A value, with accounts by name where it is one.
@@ -99,6 +121,7 @@ pub struct Ran {
     pub call: Call,
     /// What came of it.
     pub receipt: Receipt,
+    misses: Vec<Miss>,
     names: Names,
 }
 
@@ -110,7 +133,24 @@ impl fmt::Display for Ran {
 
 impl Ran {
     pub(crate) fn new(call: Call, receipt: Receipt, names: Names) -> Self {
-        Self { call, receipt, names }
+        Self { call, receipt, misses: Vec::new(), names }
+    }
+
+    pub(crate) fn add_misses(&mut self, misses: Vec<Miss>) {
+        self.misses = misses;
+    }
+
+    /// What it touched and does not declare: `token.pay: add balances[bob]`.
+    pub fn misses(&self) -> Vec<String> {
+        let told = self.misses.iter().map(|miss| {
+            let Miss { contract, method, key, need, declared } = miss;
+            let declared = declared.map_or_else(String::new, |mode| {
+                format!(", which it declares as `{}`", mode.name())
+            });
+            let (name, key) = (self.names.name(contract), self.names.key(contract, key));
+            format!("{name}.{method}: {} {key}{declared}", need.name())
+        });
+        told.collect()
     }
 
     pub(crate) fn method(&self) -> (String, String) {

@@ -85,7 +85,11 @@ impl RandomCalls {
         Call { args, ..contract.call(caller, &method.name, ()) }
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    /// A number below `bound`, for what a test chooses itself among its random calls.
+    ///
+    /// # Panics
+    /// If `bound` is 0.
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.dice.below(bound)
     }
 

@@ -4,6 +4,7 @@
 //! seconds on a fresh machine. It prints every command that it runs.
 #![forbid(unsafe_code)]
 
+mod book;
 mod instructions;
 mod steps;
 mod target;
@@ -18,6 +19,7 @@ Tasks:
   test [ARGS]   Run all tests and the embedder's example; ARGS go to cargo test
   ci            Run all that is checked before a change is taken: tests, format, lints, docs, demo
   contracts     Build the sample contracts and write them to out/contracts
+  book          Build the book into out/book, with mdBook, which is installed in target/tools if it is missing
   instructions [--update] [--reset WAY]
                 Count the hot path's instructions under callgrind, against a baseline
   help          Print this
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         ("test", rest) => target::ensure().and_then(|()| steps::test(rest)),
         ("ci", []) => target::ensure().and_then(|()| steps::ci()),
         ("contracts", []) => target::ensure().and_then(|()| steps::contracts()),
+        ("book", []) => book::build(),
         ("instructions", rest) => return instructions::task(rest),
         ("help" | "--help" | "-h", _) => {
             print!("{HELP}");

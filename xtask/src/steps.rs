@@ -49,12 +49,12 @@ pub(crate) fn contracts() -> Result<(), String> {
     built("tollway", &["samples", "out/contracts"])
 }
 
-fn cargo(args: &[&str]) -> Result<(), String> {
+pub(crate) fn cargo(args: &[&str]) -> Result<(), String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     run(Command::new(cargo).args(args), &format!("cargo {}", args.join(" ")))
 }
 
-fn run(command: &mut Command, line: &str) -> Result<(), String> {
+pub(crate) fn run(command: &mut Command, line: &str) -> Result<(), String> {
     eprintln!("$ {line}");
     let status = command.current_dir(root()).status();
     match status {

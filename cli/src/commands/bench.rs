@@ -1,6 +1,8 @@
 //! `tollway bench`: measures a workload, one row for each number of threads, and says what more
 //! threads would bring.
 
+mod suite;
+
 use crate::args::{BenchCommand, Cli, Dist, MeasureArgs, PayersName, SwapsStateArgs, Variant};
 use crate::format::{count, thousands, wrapped};
 use crate::output;
@@ -33,6 +35,7 @@ pub(crate) fn run(command: &BenchCommand) -> Result<()> {
         }
         BenchCommand::Payments { payers, measure } => payments(*payers, measure),
         BenchCommand::Votes { measure } => votes(measure),
+        BenchCommand::Suite { suite, measure } => suite::run(suite, measure),
     }
 }
 

@@ -145,6 +145,14 @@ fn require(a: &Term, b: &Term, when: &mut Vec<String>, contract: bool) -> Option
         (Term::Unknown, _) | (_, Term::Unknown) => Some(()),
         (Term::Constant(a), Term::Constant(b)) => (a == b).then_some(()),
         (Term::Fixed(a), Term::Fixed(b)) if a == b => Some(()),
+        (Term::CallId, Term::CallId) => None,
+        (Term::Shard(a, m), Term::Shard(b, n)) if is_fixed(a) && a == b && m == n => Some(()),
+        (Term::Shard(_, count), Term::Constant(text))
+        | (Term::Constant(text), Term::Shard(_, count))
+            if text.parse::<u16>().is_ok_and(|number| number >= *count) =>
+        {
+            None
+        }
         (Term::Fixed(_), Term::Fixed(_)) if contract => None,
         (Term::Outsider, Term::Fixed(fixed)) | (Term::Fixed(fixed), Term::Outsider)
             if fixed == THIS =>
@@ -155,12 +163,19 @@ fn require(a: &Term, b: &Term, when: &mut Vec<String>, contract: bool) -> Option
             let (a_text, b_text) = (a.of("a"), b.of("b"));
             // What differs from call to call stands first.
             when.push(match a {
-                Term::OfCall(_) | Term::Outsider => format!("{a_text} = {b_text}"),
+                Term::OfCall(_) | Term::Outsider | Term::CallId | Term::Shard(..) => {
+                    format!("{a_text} = {b_text}")
+                }
                 _ => format!("{b_text} = {a_text}"),
             });
             Some(())
         }
     }
+}
+
+/// Whether a value is the same for every call of the contract.
+fn is_fixed(term: &Term) -> bool {
+    matches!(term, Term::Fixed(_) | Term::Constant(_))
 }
 
 #[cfg(test)]
@@ -223,6 +238,28 @@ mod tests {
         ]);
         assert_eq!(text(std::slice::from_ref(&abi), "one", "two"), [""; 0]);
         assert_eq!(text(&[abi], "one", "one"), ["a.caller = b.caller: names (write × write)"]);
+    }
+
+    #[test]
+    fn identifiers_of_two_calls_differ_and_shards_may_be_equal() {
+        let shard = |of: Expr, count| Expr::Shard { of: vec![of].into(), count };
+        let set = |part: Expr| vec![key(Mode::Write, 2, &[part, Expr::Integer(0)])];
+        let abi = with_methods(vec![
+            method("place", vec![], set(Expr::CallId)),
+            method("cancel", vec![field("id", Type::U128)], set(arg(0, &[]))),
+            method("swap", vec![], set(shard(Expr::Caller, 8))),
+            method("look", vec![], set(shard(Expr::This, 8))),
+            method("last", vec![], set(Expr::Integer(8))),
+        ]);
+        let text = |a, b| text(std::slice::from_ref(&abi), a, b);
+        assert_eq!(text("place", "place"), [""; 0]);
+        assert_eq!(text("place", "cancel"), ["a.call_id = b.id: names (write × write)"]);
+        assert_eq!(
+            text("swap", "swap"),
+            ["shard_of(a.caller, 8) = shard_of(b.caller, 8): names (write × write)"]
+        );
+        assert_eq!(text("look", "look"), ["always: names (write × write)"]);
+        assert_eq!(text("swap", "last"), [""; 0]);
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub(super) enum Term {
     /// The caller of a method that refuses to run while its contract is running: never the contract
     /// itself.
     Outsider,
+    /// The call's identifier: never another call's.
+    CallId,
+    /// The shard of a value, out of so many.
+    Shard(Box<Term>, u16),
     /// The same for every call of the contract: its address, its immutables.
     Fixed(String),
     /// A constant.
@@ -37,6 +41,8 @@ impl Term {
         match self {
             Self::OfCall(text) => format!("{call}.{text}"),
             Self::Outsider => format!("{call}.caller"),
+            Self::CallId => format!("{call}.call_id"),
+            Self::Shard(of, count) => format!("shard_of({}, {count})", of.of(call)),
             Self::Fixed(text) | Self::Constant(text) => text.clone(),
             Self::Unknown => "_".to_owned(),
         }
@@ -46,6 +52,9 @@ impl Term {
         match self {
             Self::OfCall(text) | Self::Fixed(text) | Self::Constant(text) => text,
             Self::Outsider => "caller",
+            Self::CallId => "call_id",
+            // No address, so never a contract.
+            Self::Shard(..) => "shard_of",
             Self::Unknown => "_",
         }
     }
@@ -223,6 +232,11 @@ impl Frame {
             Expr::Integer(number) => Term::Constant(number.to_string()),
             Expr::Bytes(bytes) => Term::Constant(constant(bytes)),
             Expr::Unknown => Term::Unknown,
+            Expr::CallId => Term::CallId,
+            Expr::Shard { of, count } => match of.first().map(|of| self.term(of, loops)) {
+                None | Some(Term::Unknown) => Term::Unknown,
+                Some(of) => Term::Shard(Box::new(of), *count),
+            },
         }
     }
 }

@@ -5,7 +5,6 @@ pub(crate) mod conflict;
 mod expand;
 mod json;
 mod print;
-pub(crate) mod syntax;
 
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -14,6 +13,7 @@ pub(crate) use json::json;
 pub(crate) use print::print;
 
 use conflict::{Meeting, Shared};
+use tollway_display::notation as syntax;
 use tollway_host_api::{Abi, Mode};
 
 /// A contract to show.

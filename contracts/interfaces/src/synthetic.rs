@@ -20,6 +20,8 @@ pub trait Synthetic {
     fn guarded(target: SyntheticRef, again: bool) -> u32;
     /// New identifiers, of `target` too.
     fn new_ids(target: Option<SyntheticRef>) -> Vec<u128>;
+    /// Stores `value` under the call's identifier.
+    fn note(value: u64) -> u128;
     /// Calls itself on `other`, with `target` and `other` exchanged, `depth` times in all.
     fn descend(target: SyntheticRef, other: SyntheticRef, depth: u32, key: u32) -> u32;
 }

@@ -10,6 +10,7 @@ use crate::resolve::STEPS_PER_KEY;
 use crate::state::storage_key;
 use std::collections::BTreeMap;
 use tollway_host_api::key::KEY_BYTES_MAX;
+use tollway_host_api::shard::shard_of;
 use tollway_host_api::value::{DecodeError, Value, decode};
 use tollway_host_api::{AccessTemplate, Address, Expr, Field, Method, Mode, Text, Type};
 
@@ -39,6 +40,8 @@ struct Scope<'a> {
     address: Address,
     contract: &'a Contract,
     caller: Address,
+    /// Of the top-level call.
+    call_id: u128,
     params: Vec<Known<'a>>,
     depth: usize,
 }
@@ -55,6 +58,7 @@ struct Evaluation<'a> {
 /// The access set of a call to `method`, and the steps that it took to find it.
 pub(super) fn access_set(
     world: &World,
+    call_id: u128,
     call: &Call,
     method: &Method,
 ) -> (Result<AccessSet, Unresolved>, u32) {
@@ -69,6 +73,7 @@ pub(super) fn access_set(
         address: call.contract,
         contract: &world.contracts[&call.contract],
         caller: call.caller,
+        call_id,
         params,
         depth: 1,
     };
@@ -81,6 +86,135 @@ pub(super) fn access_set(
     };
     let result = evaluation.templates(&method.access, &scope, &[]);
     (result.map(|()| evaluation.found), evaluation.steps as u32)
+}
+
+/// What one of a method's own templates names in one call, see [`own_templates`].
+pub(super) enum Named {
+    /// A key, as it stands in the state.
+    Key(Vec<u8>),
+    /// A method of another contract, and those of its arguments that are known before the run.
+    Call { contract: Address, method: String, args: Vec<Option<Value>> },
+}
+
+impl Named {
+    /// Whether this is the call of `method` with these arguments.
+    pub(super) fn is_call(&self, world: &World, to: Address, name: &[u8], bytes: &[u8]) -> bool {
+        let Self::Call { contract, method, args } = self else { return false };
+        if *contract != to || method.as_bytes() != name {
+            return false;
+        }
+        let callee = world.contracts.get(&to).and_then(|to| to.code.abi.method(method));
+        // Whoever is not there, or takes other arguments, refuses the call: it was made even so.
+        let Some(callee) = callee else { return true };
+        let Ok(given) = decode_all(&callee.params, bytes) else { return true };
+        args.iter().zip(given).all(|(arg, given)| match (arg, given) {
+            (Some(arg), Known::Value(_, given)) => *arg == given,
+            _ => true,
+        })
+    }
+}
+
+/// What the templates of a method name for one call of it, those of contracts that it calls left
+/// out: each with its template's number. They are numbered as they are written, one within a loop
+/// once. At most as many as a call may declare.
+pub(super) fn own_templates(
+    world: &World,
+    (address, caller, call_id): (Address, Address, u128),
+    method: &Method,
+    args: &[u8],
+) -> Vec<(usize, Named)> {
+    let Ok(params) = decode_all(&method.params, args) else { return Vec::new() };
+    let contract = &world.contracts[&address];
+    let scope = Scope { address, contract, caller, call_id, params, depth: 1 };
+    let mut naming = Naming { world, scope: &scope, named: Vec::new() };
+    naming.all(&method.access, &[], 0);
+    naming.named
+}
+
+struct Naming<'a, 's> {
+    world: &'a World,
+    scope: &'s Scope<'a>,
+    named: Vec<(usize, Named)>,
+}
+
+impl<'a> Naming<'a, '_> {
+    /// Names what templates of which the first has this number name. Returns the next number.
+    fn all(
+        &mut self,
+        templates: &'a [AccessTemplate],
+        elements: &[Known<'a>],
+        number: usize,
+    ) -> usize {
+        templates.iter().fold(number, |number, template| {
+            if let AccessTemplate::ForEach { list, body } = template {
+                self.for_each(list, body, elements, number);
+                return number + leaf_count(body);
+            }
+            if self.named.len() < self.world.limits.access_keys_max {
+                let named = self.one(template, elements);
+                self.named.extend(named.map(|named| (number, named)));
+            }
+            number + 1
+        })
+    }
+
+    fn for_each(
+        &mut self,
+        list: &'a Expr,
+        body: &'a [AccessTemplate],
+        elements: &[Known<'a>],
+        number: usize,
+    ) {
+        let Some(Known::Value(Type::List(types), Value::List(values))) = self.value(list, elements)
+        else {
+            return;
+        };
+        for value in values {
+            let inside = [elements, &[Known::Value(&types[0], value)]].concat();
+            self.all(body, &inside, number);
+        }
+    }
+
+    fn one(&self, template: &'a AccessTemplate, elements: &[Known<'a>]) -> Option<Named> {
+        match template {
+            AccessTemplate::Key { field, parts, .. } => {
+                let storage = &self.scope.contract.code.abi.storage[usize::from(*field)];
+                let mut key = vec![*field];
+                for (part, ty) in parts.iter().zip(storage.key.iter()) {
+                    append_part(self.value(part, elements)?, ty, &mut key).ok()?;
+                }
+                Some(Named::Key(storage_key(&self.scope.address, &key)))
+            }
+            AccessTemplate::Call { contract, method, args } => {
+                let contract = match self.value(contract, elements)? {
+                    Known::Value(_, Value::Address(address)) => address,
+                    Known::Bytes(bytes) => Address(bytes.try_into().ok()?),
+                    _ => return None,
+                };
+                let value = |arg| match self.value(arg, elements)? {
+                    Known::Value(_, value) => Some(value),
+                    Known::Integer(number) => Some(Value::Unsigned(number)),
+                    Known::Bytes(_) | Known::Nothing => None,
+                };
+                let args = args.iter().map(value).collect();
+                Some(Named::Call { contract, method: method.to_string(), args })
+            }
+            AccessTemplate::ForEach { .. } => None,
+        }
+    }
+
+    fn value(&self, expr: &'a Expr, elements: &[Known<'a>]) -> Option<Known<'a>> {
+        evaluate(expr, self.scope, elements).map(|(known, _)| known).ok()
+    }
+}
+
+/// How many templates these are, loops themselves left out.
+fn leaf_count(templates: &[AccessTemplate]) -> usize {
+    let count = |template: &AccessTemplate| match template {
+        AccessTemplate::Key { .. } | AccessTemplate::Call { .. } => 1,
+        AccessTemplate::ForEach { body, .. } => leaf_count(body),
+    };
+    templates.iter().map(count).sum()
 }
 
 fn decode_all<'a>(fields: &'a [Field], mut bytes: &[u8]) -> Result<Vec<Known<'a>>, DecodeError> {
@@ -216,8 +350,9 @@ impl<'a> Evaluation<'a> {
                 known => params.push(known),
             }
         }
-        let (caller, depth) = (scope.address, scope.depth + 1);
-        self.templates(&method.access, &Scope { address, contract, caller, params, depth }, &[])
+        let (caller, call_id, depth) = (scope.address, scope.call_id, scope.depth + 1);
+        let scope = Scope { address, contract, caller, call_id, params, depth };
+        self.templates(&method.access, &scope, &[])
     }
 }
 
@@ -248,6 +383,15 @@ fn evaluate<'a>(
         Expr::Integer(number) => simple(Known::Integer(*number)),
         Expr::Bytes(bytes) => simple(Known::Bytes(bytes)),
         Expr::Unknown => simple(Known::Nothing),
+        Expr::CallId => simple(Known::Value(&Type::U128, Value::Unsigned(scope.call_id))),
+        Expr::Shard { of, count } => {
+            let (known, passed) = evaluate(&of[0], scope, elements)?;
+            let Known::Value(ty, value) = known else { return Err(Unresolved::Undeclared) };
+            let mut bytes = Vec::new();
+            encode(&value, ty, &mut bytes);
+            let shard = Value::Unsigned(shard_of(&bytes, *count).into());
+            Ok((Known::Value(&Type::U8, shard), passed + bytes.len() / BYTES_PER_STEP))
+        }
     }
 }
 
@@ -300,6 +444,52 @@ fn size(value: &Value, ty: &Type) -> usize {
             1 + fields_size(values, &variants[usize::from(*index)].fields)
         }
         _ => ty.fixed_size().unwrap_or(0),
+    }
+}
+
+/// The encoding of arguments: borsh.
+fn encode(value: &Value, ty: &Type, bytes: &mut Vec<u8>) {
+    let encode_fields = |values: &[(Text, Value)], fields: &[Field], bytes: &mut Vec<u8>| {
+        for ((_, value), field) in values.iter().zip(fields) {
+            encode(value, &field.ty, bytes);
+        }
+    };
+    let count = |count: usize| (count as u32).to_le_bytes();
+    let width = ty.fixed_size().unwrap_or(0);
+    match (value, ty) {
+        (Value::Bool(value), _) => bytes.push((*value).into()),
+        (Value::Unsigned(value), _) => bytes.extend_from_slice(&value.to_le_bytes()[..width]),
+        (Value::Signed(value), _) => bytes.extend_from_slice(&value.to_le_bytes()[..width]),
+        (Value::Address(address), _) => bytes.extend_from_slice(&address.0),
+        (Value::Bytes(value), Type::FixedBytes(_)) => bytes.extend_from_slice(value),
+        (Value::Bytes(value), _) => {
+            bytes.extend_from_slice(&count(value.len()));
+            bytes.extend_from_slice(value);
+        }
+        (Value::Text(text), _) => {
+            bytes.extend_from_slice(&count(text.len()));
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        (Value::Option(None), _) => bytes.push(0),
+        (Value::Option(Some(value)), Type::Option(types)) => {
+            bytes.push(1);
+            encode(value, &types[0], bytes);
+        }
+        (Value::List(values), Type::List(types)) => {
+            bytes.extend_from_slice(&count(values.len()));
+            values.iter().for_each(|value| encode(value, &types[0], bytes));
+        }
+        (Value::Tuple(values), Type::Tuple(types)) => {
+            values.iter().zip(types.iter()).for_each(|(value, ty)| encode(value, ty, bytes));
+        }
+        (Value::Struct(values), Type::Struct { fields, .. }) => {
+            encode_fields(values, fields, bytes)
+        }
+        (Value::Enum(index, _, values), Type::Enum { variants, .. }) => {
+            bytes.push(*index);
+            encode_fields(values, &variants[usize::from(*index)].fields, bytes);
+        }
+        _ => unreachable!("a value is of the type that it was decoded by"),
     }
 }
 

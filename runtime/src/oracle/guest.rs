@@ -3,8 +3,10 @@
 //! The running call travels as a box: it is in the store of the contract that runs, and moves into
 //! the store of the contract that this one calls, and back.
 
+use super::rehearse::{self, Log};
 use super::window::{self, Image, Window};
 use super::{State, World};
+use crate::crypto;
 use crate::engine::gas::{GROWN_GAS, MISS_GAS, PAGE_GAS};
 use crate::engine::link::HostFunctions;
 use crate::receipt::{Event, Failure, Outcome};
@@ -40,6 +42,7 @@ pub(super) struct Run {
     pub(super) state: State,
     pub(super) height: u64,
     pub(super) time_ms: u64,
+    pub(super) seed: [u8; 32],
     pub(super) call_index: u32,
     /// How each key may be touched. What was missed is added, as a write.
     pub(super) access_set: BTreeMap<Vec<u8>, Mode>,
@@ -58,6 +61,10 @@ pub(super) struct Run {
     pub(super) stack: Vec<Frame>,
     /// The contract of a key outside the access set that ended the call.
     pub(super) undeclared: Option<Address>,
+    /// Whether what it did may depend on how much gas it had.
+    pub(super) gas_matters: bool,
+    /// What it touches, if this is a rehearsal.
+    pub(super) log: Option<Log>,
 }
 
 /// A contract on the call stack.
@@ -73,6 +80,8 @@ pub(super) struct Frame {
     pub(super) last_failure: Option<Outcome>,
     pub(super) last_output: Vec<u8>,
     pub(super) window: Option<Window>,
+    /// In a rehearsal, its place in the log.
+    pub(super) logged: usize,
 }
 
 /// How a frame ended.
@@ -143,6 +152,9 @@ pub(super) fn run_frame(
     frame.window = window;
     for other in run.stack.iter_mut().filter(|other| other.contract == frame.contract) {
         other.window.iter_mut().for_each(|window| window.is_stale = true);
+    }
+    if let Some(log) = &mut run.log {
+        frame.logged = log.begin(&frame, method);
     }
     run.stack.push(frame);
     let (mut run, mut end, pages_after) = run_instance(run, method, &image, running);
@@ -253,10 +265,14 @@ impl Run {
         }
         let key = storage_key(&self.top().contract, key);
         let mode = self.access_set.get(&key).copied();
+        let frame = self.top().logged;
+        if let Some(log) = &mut self.log {
+            log.touch(frame, &key, need, mode);
+        }
         if mode == Some(need) || mode == Some(Mode::Write) {
             return Ok((key, 0));
         }
-        if self.world.on_miss == OnMiss::Fail {
+        if self.world.on_miss == OnMiss::Fail && self.log.is_none() {
             self.undeclared = Some(self.top().contract);
             return Err(Stop::Undeclared);
         }
@@ -445,6 +461,11 @@ fn bytes_at(host: &mut Host<'_>, start: u32, length: u32) -> Result<Vec<u8>> {
     bytes.ok_or_else(|| stop(host, Stop::Trap))
 }
 
+fn array_at<const N: usize>(host: &mut Host<'_>, start: u32) -> Result<[u8; N]> {
+    let bytes = bytes_at(host, start, N as u32)?;
+    Ok(bytes.try_into().expect("there are as many as were asked for"))
+}
+
 fn key_at(host: &mut Host<'_>, key: u32, length: u32) -> Result<Vec<u8>> {
     require(host, (1..=KEY_BYTES_MAX).contains(&(length as usize)))?;
     bytes_at(host, key, length)
@@ -489,6 +510,12 @@ impl HostFunctions for Guest {
     fn call_index(host: &mut Host<'_>) -> Result<u32> {
         charge_for(host, "call_index", 0)?;
         Ok(run(host).call_index)
+    }
+
+    fn seed(host: &mut Host<'_>, out: u32) -> Result<()> {
+        charge_for(host, "seed", 0)?;
+        let seed = run(host).seed;
+        put(host, out, &seed)
     }
 
     fn args(host: &mut Host<'_>, out: u32) -> Result<()> {
@@ -653,6 +680,11 @@ impl HostFunctions for Guest {
         target.0.copy_from_slice(&bytes_at(host, address, 32)?);
         let method = bytes_at(host, method, method_len)?;
         let args = bytes_at(host, args, args_len)?;
+        let (frame, gas_matters) = (top(host).logged, gas != 0);
+        run(host).gas_matters |= gas_matters;
+        if let Some(log) = &mut run(host).log {
+            log.call(frame, target, &method, &args);
+        }
         let limits = run(host).world.limits.clone();
         let fit = method.len() <= limits.name_bytes_max && args.len() <= limits.args_bytes_max;
         require(host, fit)?;
@@ -694,7 +726,80 @@ impl HostFunctions for Guest {
 
     fn gas_left(host: &mut Host<'_>) -> Result<u64> {
         charge_for(host, "gas_left", 0)?;
+        run(host).gas_matters = true;
         gas_left(host)
+    }
+
+    fn sha256(host: &mut Host<'_>, data: u32, data_len: u32, out: u32) -> Result<()> {
+        charge_for(host, "sha256", data_len.into())?;
+        let data = bytes_at(host, data, data_len)?;
+        put(host, out, &crypto::sha256(&data))
+    }
+
+    fn keccak256(host: &mut Host<'_>, data: u32, data_len: u32, out: u32) -> Result<()> {
+        charge_for(host, "keccak256", data_len.into())?;
+        let data = bytes_at(host, data, data_len)?;
+        put(host, out, &crypto::keccak256(&data))
+    }
+
+    fn blake3(host: &mut Host<'_>, data: u32, data_len: u32, out: u32) -> Result<()> {
+        charge_for(host, "blake3", data_len.into())?;
+        let data = bytes_at(host, data, data_len)?;
+        put(host, out, &crypto::blake3(&data))
+    }
+
+    fn ed25519_verify(
+        host: &mut Host<'_>,
+        public_key: u32,
+        message: u32,
+        message_len: u32,
+        signature: u32,
+    ) -> Result<u32> {
+        charge_for(host, "ed25519_verify", message_len.into())?;
+        let message = bytes_at(host, message, message_len)?;
+        let (public_key, signature) = (array_at(host, public_key)?, array_at(host, signature)?);
+        Ok(crypto::ed25519_verify(&public_key, &message, &signature).into())
+    }
+
+    fn secp256k1_verify(
+        host: &mut Host<'_>,
+        public_key: u32,
+        digest: u32,
+        signature: u32,
+    ) -> Result<u32> {
+        charge_for(host, "secp256k1_verify", 0)?;
+        let (public_key, digest) = (array_at(host, public_key)?, array_at(host, digest)?);
+        let signature = array_at(host, signature)?;
+        Ok(crypto::secp256k1_verify(&public_key, &digest, &signature).into())
+    }
+
+    fn secp256k1_recover(
+        host: &mut Host<'_>,
+        digest: u32,
+        signature: u32,
+        recovery_id: u32,
+        out: u32,
+    ) -> Result<u32> {
+        charge_for(host, "secp256k1_recover", 0)?;
+        let (digest, signature) = (array_at(host, digest)?, array_at(host, signature)?);
+        // What would be written has to fit, whether there is something to write or not.
+        bytes_at(host, out, 64)?;
+        match crypto::secp256k1_recover(&digest, &signature, recovery_id) {
+            Some(key) => put(host, out, &key).map(|()| 1),
+            None => Ok(0),
+        }
+    }
+
+    fn secp256r1_verify(
+        host: &mut Host<'_>,
+        public_key: u32,
+        digest: u32,
+        signature: u32,
+    ) -> Result<u32> {
+        charge_for(host, "secp256r1_verify", 0)?;
+        let (public_key, digest) = (array_at(host, public_key)?, array_at(host, digest)?);
+        let signature = array_at(host, signature)?;
+        Ok(crypto::secp256r1_verify(&public_key, &digest, &signature).into())
     }
 }
 
@@ -709,6 +814,7 @@ fn call_contract(
     let left = gas_left(host)?;
     // A caller keeps a 64th, to go on after a callee that lost all that it got.
     let most = left - left / 64;
+    let gas = if run(host).log.is_some() && gas > 0 { rehearse::room(gas) } else { gas };
     let allowance = if gas == 0 { most } else { gas.min(most) };
     let this = top(host);
     let frame = Frame {
@@ -733,6 +839,7 @@ fn call_contract(
             (CallStatus::Reverted, Some(outcome), error)
         }
         Outcome::Failed(Failure::OutOfGas) => {
+            run(host).gas_matters = true;
             (CallStatus::OutOfGas, Some(Outcome::Failed(Failure::OutOfGas)), Vec::new())
         }
         Outcome::Failed(failure) => {

@@ -7,8 +7,8 @@
 //! No plan, no lanes, no versions, no pool: every contract on the call stack gets an instance of
 //! its own, made for it and dropped after it. What the runtime does must be, byte for byte, what
 //! this does. So it shares with the runtime only what defines the rules (the gas schedule, the
-//! host functions' signatures, the format of the root) and the compiled modules; everything else is written
-//! twice, here to be read and there to be fast.
+//! host functions' signatures, hashes and signatures of [`crate::crypto`], the format of the root)
+//! and the compiled modules; everything else is written twice, here to be read and there to be fast.
 //!
 //! # Invariants
 //! 1. Changes of a call reach the state only if it succeeds, and all at once
@@ -18,7 +18,10 @@
 
 mod declared;
 mod guest;
+mod rehearse;
 mod window;
+
+pub use rehearse::{LoggedFrame, Miss, Rehearsal, Rehearsed, Template, Touch};
 
 use crate::block::{Block, Call, Gas};
 use crate::engine::code::Code;
@@ -39,7 +42,7 @@ use tollway_state::verify::{Pair, Root, subtree_hash};
 use wasmtime::Linker;
 
 /// The state: every entry, laid out as [`crate::state`] says.
-type State = BTreeMap<Vec<u8>, Vec<u8>>;
+pub type State = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// A contract as it was when the oracle was made.
 struct Contract {
@@ -59,6 +62,17 @@ struct World {
 pub struct Oracle {
     world: Arc<World>,
     state: State,
+    /// Whether what the last call did may depend on how much gas it had.
+    gas_matters: bool,
+}
+
+/// A call that ran, of a block that was watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// What came of it.
+    pub receipt: Receipt,
+    /// Whether it knew how much gas it had, or saw another one run out of it.
+    pub gas_matters: bool,
 }
 
 impl std::fmt::Debug for Oracle {
@@ -91,6 +105,7 @@ impl Oracle {
         Self {
             world: Arc::new(world),
             state: runtime.state_entries().expect("the state can be read"),
+            gas_matters: false,
         }
     }
 
@@ -99,11 +114,29 @@ impl Oracle {
     /// # Panics
     /// If the engine does what it never should, or a thread can't be started.
     pub fn execute(&mut self, block: &Block) -> Vec<Receipt> {
+        self.execute_watched(block, |_| ()).into_iter().map(|ran| ran.receipt).collect()
+    }
+
+    /// The same, and before each call `watch` may look at what it is about to do.
+    ///
+    /// # Panics
+    /// As [`Self::execute`], and if `watch` does.
+    pub fn execute_watched(
+        &mut self,
+        block: &Block,
+        mut watch: impl FnMut(&mut Rehearsal<'_>) + Send,
+    ) -> Vec<Watched> {
         let stack = std::thread::Builder::new().stack_size(thread_stack_bytes(&self.world.limits));
         std::thread::scope(|scope| {
             let serial = || {
                 let calls = (0u32..).zip(&block.calls);
-                calls.map(|(index, call)| self.execute_call(block, index, call)).collect()
+                let run = |(index, call)| {
+                    watch(&mut Rehearsal::new(self, block, index, call));
+                    self.gas_matters = false;
+                    let receipt = self.execute_call(block, index, call);
+                    Watched { receipt, gas_matters: self.gas_matters }
+                };
+                calls.map(run).collect()
             };
             let thread = stack.spawn_scoped(scope, serial).expect("a thread can be started");
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -130,7 +163,8 @@ impl Oracle {
             let failure = Failure::BadGasLimit { gas_limit, limit: most };
             return Receipt::failed(failure, Gas(0), 0);
         }
-        let (method, access_set, steps) = match self.admit(call) {
+        let call_id = call_id(block, index);
+        let (method, access_set, steps) = match self.admit(call_id, call) {
             Ok(admitted) => admitted,
             // To find out that there are too many took as much work as there may be.
             Err(failure @ Failure::TooManyKeys { .. }) => {
@@ -142,32 +176,10 @@ impl Oracle {
         let Some(allowance) = gas_limit.checked_sub(intrinsic.0) else {
             return Receipt::failed(Failure::OutOfGas, call.gas_limit, 0);
         };
-        let run = Run {
-            world: Arc::clone(&self.world),
-            state: std::mem::take(&mut self.state),
-            height: block.height.0,
-            time_ms: block.time_ms,
-            call_index: index,
-            access_set: access_set.iter().cloned().collect(),
-            declared: access_set,
-            misses: 0,
-            extra_keys: 0,
-            changes: BTreeMap::new(),
-            transient: BTreeMap::new(),
-            sequence: 0,
-            events: Vec::new(),
-            stack: Vec::new(),
-            undeclared: None,
-        };
-        let frame = Frame {
-            contract: call.contract,
-            caller: call.caller,
-            view: method.mutability == Mutability::View,
-            args: call.args.clone(),
-            ..Frame::default()
-        };
-        let (run, end) = guest::run_frame(Box::new(run), frame, &method.name, allowance);
+        let run = self.start(block, index, access_set);
+        let (run, end) = guest::run_frame(run, frame_of(call, &method), &method.name, allowance);
         self.state = run.state;
+        self.gas_matters = run.gas_matters;
         if let Some(contract) = run.undeclared {
             return Receipt::failed(Failure::Undeclared { contract }, call.gas_limit, run.misses);
         }
@@ -192,9 +204,37 @@ impl Oracle {
         receipt
     }
 
+    /// A call that is about to run, with the state, which goes back to the oracle after it.
+    fn start(&mut self, block: &Block, index: u32, access_set: declared::AccessSet) -> Box<Run> {
+        Box::new(Run {
+            world: Arc::clone(&self.world),
+            state: std::mem::take(&mut self.state),
+            height: block.height.0,
+            time_ms: block.time_ms,
+            seed: block.seed,
+            call_index: index,
+            access_set: access_set.iter().cloned().collect(),
+            declared: access_set,
+            misses: 0,
+            extra_keys: 0,
+            changes: BTreeMap::new(),
+            transient: BTreeMap::new(),
+            sequence: 0,
+            events: Vec::new(),
+            stack: Vec::new(),
+            undeclared: None,
+            gas_matters: false,
+            log: None,
+        })
+    }
+
     /// Checks what can be checked before a call runs, and finds its access set and the steps that
     /// this takes.
-    fn admit(&self, call: &Call) -> Result<(Method, declared::AccessSet, u32), Failure> {
+    fn admit(
+        &self,
+        call_id: u128,
+        call: &Call,
+    ) -> Result<(Method, declared::AccessSet, u32), Failure> {
         let (world, limits) = (&self.world, &self.world.limits);
         if call.args.len() > limits.args_bytes_max {
             let (size, limit) = (call.args.len() as u64, limits.args_bytes_max as u64);
@@ -208,7 +248,7 @@ impl Oracle {
             let (contract, method) = (call.contract, first_bytes(&call.method, 64));
             return Err(Failure::UnknownMethod { contract, method });
         };
-        let (access_set, steps) = declared::access_set(world, call, method);
+        let (access_set, steps) = declared::access_set(world, call_id, call, method);
         match access_set {
             Ok(access_set) => Ok((method.clone(), access_set, steps)),
             Err(Unresolved::Undeclared) => Ok((method.clone(), Vec::new(), steps)),
@@ -224,6 +264,17 @@ impl Oracle {
                 Err(Failure::BadArguments { method: call.method.clone(), kind })
             }
         }
+    }
+}
+
+/// The outermost contract of a call.
+fn frame_of(call: &Call, method: &Method) -> Frame {
+    Frame {
+        contract: call.contract,
+        caller: call.caller,
+        view: method.mutability == Mutability::View,
+        args: call.args.clone(),
+        ..Frame::default()
     }
 }
 
@@ -259,6 +310,11 @@ fn first_bytes(text: &str, count: usize) -> String {
     let fits = |end: &usize| text.is_char_boundary(*end);
     let end = (0..=count.min(text.len())).rev().find(fits).unwrap_or(0);
     text[..end].to_owned()
+}
+
+/// The identifier of a top-level call.
+fn call_id(block: &Block, index: u32) -> u128 {
+    (u128::from(block.height.0) << 64) | (u128::from(index) << 32)
 }
 
 #[cfg(test)]

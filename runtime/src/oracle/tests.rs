@@ -128,7 +128,7 @@ fn do_args(op: u8, cell: u8, amount: u64) -> Vec<u8> {
 }
 
 fn block(calls: Vec<Call>) -> Block {
-    Block { height: Height(1), time_ms: 7, calls }
+    Block { height: Height(1), time_ms: 7, calls, ..Block::default() }
 }
 
 #[test]
@@ -158,6 +158,103 @@ fn what_fails_leaves_nothing() {
     let receipts = oracle.execute(&block(vec![call(contract, "relay", &relay)]));
     assert!(receipts[0].is_success() && receipts[0].events.is_empty());
     assert_eq!(receipts[0].misses, 1);
+}
+
+/// The rehearsals of a block's calls, and the receipts of their real runs.
+fn rehearsed(oracle: &mut Oracle, calls: Vec<Call>) -> (Vec<Option<Rehearsed>>, Vec<Receipt>) {
+    let mut rehearsed = Vec::new();
+    let ran = oracle.execute_watched(&block(calls), |rehearsal| rehearsed.push(rehearsal.run()));
+    (rehearsed, ran.into_iter().map(|ran| ran.receipt).collect())
+}
+
+#[test]
+fn rehearsals_change_nothing() {
+    let (runtime, contracts) = runtime();
+    let (mut plain, mut watched) = (Oracle::new(&runtime), Oracle::new(&runtime));
+    let blocks = prop::collection::vec(any_call(contracts), 1..40);
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), rng);
+    let (mut same, mut refused) = (0, 0);
+    for _ in 0..20 {
+        let calls = blocks.new_tree(&mut runner).expect("calls are made").current();
+        let expected = plain.execute(&block(calls.clone()));
+        let (rehearsed, receipts) = rehearsed(&mut watched, calls);
+        assert_eq!(receipts, expected);
+        assert_eq!(watched.state_entries(), plain.state_entries());
+        for (rehearsed, receipt) in rehearsed.iter().zip(&receipts) {
+            let Some(rehearsed) = rehearsed else {
+                refused += 1;
+                continue;
+            };
+            if receipt.outcome != Outcome::Failed(Failure::OutOfGas) && !rehearsed.gas_matters {
+                assert_eq!(rehearsed.outcome, receipt.outcome);
+                assert_eq!(rehearsed.events, receipt.events);
+                assert_eq!(rehearsed.misses.len() as u32, receipt.misses);
+                same += 1;
+            }
+        }
+    }
+    assert!(same > 100 && refused > 0, "{same} {refused}");
+}
+
+#[test]
+fn touches_belong_to_templates() {
+    let (runtime, [contract, other]) = runtime();
+    let mut oracle = Oracle::new(&runtime);
+    let relay = [&other.0[..], &do_args(2, 1, 5)].concat();
+    let calls = vec![
+        call(contract, "write", &do_args(0, 0, 1)),
+        call(contract, "write", &do_args(5, 0, 1)),
+        call(contract, "relay", &relay),
+        call(contract, "add", &do_args(0, 2, 5)),
+    ];
+    let (rehearsed, _) = rehearsed(&mut oracle, calls);
+    let rehearsed: Vec<_> = rehearsed.into_iter().map(|one| one.expect("it may run")).collect();
+    let key = |contract: Address, cell: u8| storage_key(&contract, &[0, cell]);
+    let used = |contract, method: &str, used: &[(usize, Template)]| LoggedFrame {
+        contract,
+        method: method.into(),
+        used: used.to_vec(),
+    };
+    let touch = |key, touch| (0, Template::Key { key, touch });
+    let read = Touch { read: true, ..Touch::default() };
+    assert_eq!(rehearsed[0].frames, [used(contract, "write", &[touch(key(contract, 0), read)])]);
+    assert_eq!(rehearsed[1].frames, [used(contract, "write", &[])]);
+    let added = Touch { added: true, ..Touch::default() };
+    assert_eq!(
+        rehearsed[2].frames,
+        [
+            used(contract, "relay", &[(0, Template::Call)]),
+            used(other, "write", &[touch(key(other, 1), added)]),
+        ]
+    );
+    // It keeps the status in a cell that it does not declare.
+    let miss = |method: &str, cell, need, declared| Miss {
+        contract,
+        method: method.into(),
+        key: vec![0, cell],
+        need,
+        declared,
+    };
+    assert_eq!(rehearsed[2].misses, [miss("relay", 0, Mode::Write, None)]);
+    assert_eq!(rehearsed[3].misses, [miss("add", 2, Mode::Read, Some(Mode::Add))]);
+    assert_eq!(rehearsed[2].writes[&key(other, 1)], Some(5u128.to_le_bytes().to_vec()));
+}
+
+#[test]
+fn rehearsals_may_have_other_values() {
+    let (runtime, [contract, _]) = runtime();
+    let mut oracle = Oracle::new(&runtime);
+    let cell = storage_key(&contract, &[0, 0]);
+    let amount = |amount: u128| Some(amount.to_le_bytes().to_vec());
+    let mut found = Vec::new();
+    oracle.execute_watched(&block(vec![call(contract, "add", &do_args(2, 0, 7))]), |rehearsal| {
+        let with = rehearsal.run_with(&cell, amount(100)).expect("it may run");
+        found.push(with.writes[&cell].clone());
+        assert_eq!(rehearsal.value(&cell), None);
+    });
+    assert_eq!(found, [amount(107)]);
+    assert_eq!(oracle.state_entries().get(&cell), amount(7).as_ref());
 }
 
 #[test]
@@ -203,7 +300,7 @@ fn the_runtime_agrees() {
     for _ in 0..60 {
         let calls = blocks.new_tree(&mut runner).expect("calls are made").current();
         let height = Height(runtime.head().0 + 1);
-        let block = Block { height, time_ms: 7, calls };
+        let block = Block { height, time_ms: 7, calls, ..Block::default() };
         let mut oracle = Oracle::new(&runtime);
         let expected = oracle.execute(&block);
         let outcome = runtime.execute(&block).expect("the block is valid");
@@ -270,9 +367,15 @@ fn callee_wasm() -> Vec<u8> {
 fn resolved(runtime: &Runtime, call: &Call) -> Result<Vec<(Vec<u8>, Mode)>, String> {
     let (registry, store) = (runtime.registry(), MemoryStore::new(1));
     let limits = &runtime.config().limits;
-    let resolved =
-        resolve(std::slice::from_ref(call), registry, &store, limits, Resolved::default())
-            .expect("one call");
+    let resolved = resolve(
+        Height(7),
+        std::slice::from_ref(call),
+        registry,
+        &store,
+        limits,
+        Resolved::default(),
+    )
+    .expect("one call");
     match resolved.target(0) {
         Target::Refused(receipt) => Err(format!("{:?}", receipt.outcome)),
         Target::Method { declared: false, .. } => Err("undeclared".into()),
@@ -291,12 +394,13 @@ fn resolved(runtime: &Runtime, call: &Call) -> Result<Vec<(Vec<u8>, Mode)>, Stri
 
 fn declared(oracle: &Oracle, call: &Call) -> Result<Vec<(Vec<u8>, Mode)>, String> {
     let method = oracle.world.contracts[&call.contract].code.abi.method(&call.method);
-    match declared::access_set(&oracle.world, call, method.expect("it is there")).0 {
+    match declared::access_set(&oracle.world, 7 << 64, call, method.expect("it is there")).0 {
         Ok(keys) => Ok(keys),
         Err(Unresolved::Undeclared) => Err("undeclared".into()),
-        Err(_) => {
-            Err(format!("{:?}", Outcome::Failed(oracle.admit(call).expect_err("it is refused"))))
-        }
+        Err(_) => Err(format!(
+            "{:?}",
+            Outcome::Failed(oracle.admit(7 << 64, call).expect_err("it is refused"))
+        )),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::engine::gas::BYTES_PER_STEP;
 use crate::limits::Limits;
 use crate::registry::{ContractIndex, Registry};
 use tollway_host_api::key::{KEY_BYTES_MAX, transcode};
+use tollway_host_api::shard::shard_of;
 use tollway_host_api::value::{DecodeError, skip, take};
 use tollway_host_api::{AccessTemplate, Address, Expr, Mode, Text, Type};
 
@@ -39,6 +40,7 @@ enum Value<'a> {
 struct Scope<'a> {
     contract: ContractIndex,
     caller: &'a [u8; 32],
+    call_id: &'a [u8; 16],
     params: &'a [Value<'a>],
     depth: usize,
 }
@@ -77,6 +79,7 @@ impl<'r> Evaluator<'r> {
         contract: ContractIndex,
         method: usize,
         caller: &Address,
+        call_id: &[u8; 16],
         args: &[u8],
     ) -> Result<(), Unresolved> {
         self.found.clear();
@@ -102,7 +105,7 @@ impl<'r> Evaluator<'r> {
         if !method.declared {
             return Err(Unresolved::Undeclared);
         }
-        let scope = Scope { contract, caller: &caller.0, params, depth: 1 };
+        let scope = Scope { contract, caller: &caller.0, call_id, params, depth: 1 };
         self.templates(&method.access, &scope, &mut Vec::new())
     }
 
@@ -264,8 +267,8 @@ impl<'r> Evaluator<'r> {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let this = &registry.contract(scope.contract).address.0;
-        let inner =
-            Scope { contract: target, caller: this, params: &params, depth: scope.depth + 1 };
+        let (call_id, depth) = (scope.call_id, scope.depth + 1);
+        let inner = Scope { contract: target, caller: this, call_id, params: &params, depth };
         // The callee's loops see none of the caller's elements.
         self.templates(&method.access, &inner, &mut Vec::new())
     }
@@ -301,7 +304,33 @@ fn evaluate<'a>(
         Expr::Integer(number) => Value::Integer(*number),
         Expr::Bytes(bytes) => Value::Raw(bytes),
         Expr::Unknown => Value::Unknown,
+        Expr::CallId => Value::Typed(&Type::U128, scope.call_id),
+        Expr::Shard { of, count } => {
+            let of = of.first().ok_or(Unresolved::Undeclared)?;
+            // What has no type has no bytes to speak of.
+            let Value::Typed(ty, bytes) = evaluate(of, registry, scope, elements, passed)? else {
+                return Err(Unresolved::Undeclared);
+            };
+            let mut rest = bytes;
+            *passed += pass_over(std::iter::once(ty), &mut rest)?;
+            Value::Typed(&Type::U8, shard(&bytes[..bytes.len() - rest.len()], *count))
+        }
     })
+}
+
+/// The shard of a value, as the bytes of a `u8`.
+pub(super) fn shard(value: &[u8], count: u16) -> &'static [u8] {
+    const ALL: [u8; 256] = {
+        let mut all = [0; 256];
+        let mut at = 0;
+        while at < all.len() {
+            all[at] = at as u8;
+            at += 1;
+        }
+        all
+    };
+    static BYTES: [u8; 256] = ALL;
+    std::slice::from_ref(&BYTES[usize::from(shard_of(value, count))])
 }
 
 /// Follows a path of field names and tuple indices into a value.

@@ -23,7 +23,7 @@ pub use evaluate::STEPS_PER_KEY;
 use program::Sources;
 pub(crate) use program::{Program, Shape, compile};
 
-use crate::block::{Call, Gas};
+use crate::block::{Call, Gas, Height};
 use crate::bytes::Bytes;
 use crate::engine::gas::refused_gas;
 use crate::limits::Limits;
@@ -36,6 +36,7 @@ use keys::KeyList;
 use parking_lot::Mutex;
 use rayon::prelude::*;
 use tollway_host_api::abi::INIT_METHOD;
+use tollway_host_api::template::call_id;
 use tollway_host_api::value::DecodeError;
 use tollway_host_api::{Address, Method, Mode};
 
@@ -258,6 +259,7 @@ const CHUNK_CALLS_MIN: usize = 256;
 /// [`BlockTooLarge`] if all access sets together exceed [`Limits::block_keys_max`].
 #[inline(never)] // A phase of its own, also for profilers: `cargo xtask instructions`.
 pub(crate) fn resolve(
+    height: Height,
     calls: &[Call],
     registry: &Registry,
     store: &MemoryStore,
@@ -269,7 +271,7 @@ pub(crate) fn resolve(
     let chunk = |(number, calls): (usize, &[Call])| {
         let first = (number * chunk_size) as u32;
         let memory = memory.lock().pop().unwrap_or_default();
-        resolve_chunk(first, calls, registry, store, limits, memory)
+        resolve_chunk(height, first, calls, registry, store, limits, memory)
     };
     let chunks = if calls.len() <= chunk_size {
         vec![chunk((0, calls))?]
@@ -286,6 +288,7 @@ pub(crate) fn resolve(
 }
 
 fn resolve_chunk(
+    height: Height,
     first: u32,
     calls: &[Call],
     registry: &Registry,
@@ -305,6 +308,7 @@ fn resolve_chunk(
         registry,
         limits,
         evaluator: Evaluator::new(registry, limits),
+        height,
         keys: KeyList::new(store, &mut out),
         last_method: 0,
     };
@@ -320,7 +324,7 @@ fn resolve_chunk(
         for (number, (call, (contract, method))) in (first..).zip(targets_of_calls) {
             resolver.keys.start(number);
             let target = resolver
-                .resolve_call(call, contract, method)
+                .resolve_call(number, call, contract, method)
                 .unwrap_or_else(|receipt| Target::Refused(Box::new(receipt)));
             targets.push(target);
             starts.push(resolver.keys.len() as u32);
@@ -340,6 +344,7 @@ struct Resolver<'r> {
     registry: &'r Registry,
     limits: &'r Limits,
     evaluator: Evaluator<'r>,
+    height: Height,
     keys: KeyList<'r>,
     /// The method of the last call: the next one's is often the same.
     last_method: usize,
@@ -350,6 +355,7 @@ impl Resolver<'_> {
     /// and lists its keys.
     fn resolve_call(
         &mut self,
+        number: u32,
         call: &Call,
         contract: Option<ContractIndex>,
         method: Option<usize>,
@@ -376,13 +382,20 @@ impl Resolver<'_> {
         if let Some(program) = registry.program(contract, method, limits)
             && program.fits(&call.args)
         {
-            let sources = Sources { this: &call.contract, caller: &call.caller, args: &call.args };
+            let sources = Sources {
+                this: &call.contract,
+                caller: &call.caller,
+                call_id: call_id(self.height.0, number),
+                args: &call.args,
+            };
             for (contract, mode, append) in program.keys(sources) {
                 self.keys.push(contract, mode, append);
             }
             return target(true, program.shape.steps);
         }
-        let resolution = self.evaluator.resolve(contract, method, &call.caller, &call.args);
+        let call_id = call_id(self.height.0, number).to_le_bytes();
+        let resolution =
+            self.evaluator.resolve(contract, method, &call.caller, &call_id, &call.args);
         match resolution {
             Ok(()) => {
                 for (contract, key, mode) in self.evaluator.keys() {

@@ -15,7 +15,7 @@
 use crate::engine::gas::BYTES_PER_STEP;
 use crate::limits::Limits;
 use crate::registry::{ContractIndex, Registry};
-use crate::resolve::evaluate::STEPS_PER_KEY;
+use crate::resolve::evaluate::{STEPS_PER_KEY, shard};
 use std::sync::Arc;
 use tollway_host_api::key::{KEY_BYTES_MAX, transcode};
 use tollway_host_api::value::skip;
@@ -81,6 +81,19 @@ enum Source {
     Reversed,
     /// So too, and the first one's top bit flipped.
     Signed,
+    /// The call's identifier, big-endian.
+    CallId,
+    /// The shard of one of these, out of so many.
+    Shard(Whole, u16),
+}
+
+/// A value whose bytes a shard is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Whole {
+    Args,
+    This,
+    Caller,
+    CallId,
 }
 
 /// A program with more keys is not worth it: keys are compared with each other.
@@ -101,6 +114,7 @@ pub(super) struct Sources<'c> {
     /// The address of the contract that is called.
     pub(super) this: &'c Address,
     pub(super) caller: &'c Address,
+    pub(super) call_id: u128,
     pub(super) args: &'c [u8],
 }
 
@@ -142,6 +156,13 @@ impl Shape {
                     bytes[start..].reverse();
                     bytes[start] ^= if part.of == Source::Signed { 0x80 } else { 0 };
                 }
+                Source::CallId => bytes.extend_from_slice(&sources.call_id.to_be_bytes()),
+                Source::Shard(of, count) => bytes.extend_from_slice(match of {
+                    Whole::Args => shard(&sources.args[range], count),
+                    Whole::This => shard(&sources.this.0, count),
+                    Whole::Caller => shard(&sources.caller.0, count),
+                    Whole::CallId => shard(&sources.call_id.to_le_bytes(), count),
+                }),
             }
         }
     }
@@ -178,6 +199,10 @@ enum Value<'a> {
     /// The address of the contract that the program is for.
     This,
     Caller,
+    CallId,
+    /// The shard, out of so many, of a value; of arguments, those from the first number to the
+    /// second.
+    Shard(Whole, usize, usize, u16),
     /// Borsh bytes that start with a value of this type.
     Known(&'a Type, &'a [u8]),
     Integer(u128),
@@ -336,6 +361,8 @@ impl<'a> Compiler<'a> {
             let ty = match &value {
                 Value::Args(ty, _) | Value::Known(ty, _) => Some(*ty),
                 Value::This | Value::Caller => Some(&Type::Address),
+                Value::CallId => Some(&Type::U128),
+                Value::Shard(..) => Some(&Type::U8),
                 Value::Integer(_) | Value::Raw(_) | Value::Unknown => None,
             };
             if ty.is_some_and(|ty| *ty != param.ty) {
@@ -369,7 +396,35 @@ impl<'a> Compiler<'a> {
             Expr::Integer(number) => Ok(Value::Integer(*number)),
             Expr::Bytes(bytes) => Ok(Value::Raw(bytes)),
             Expr::Unknown => Ok(Value::Unknown),
+            Expr::CallId => Ok(Value::CallId),
+            Expr::Shard { of, count } => {
+                let of = self.evaluate(of.first().ok_or(NoProgram::Never)?, scope)?;
+                self.shard(of, *count)
+            }
         }
+    }
+
+    fn shard(&mut self, of: Value<'a>, count: u16) -> Result<Value<'a>, NoProgram> {
+        Ok(match of {
+            // A value of up to so many bytes takes no step, and all of these are shorter.
+            Value::This => Value::Shard(Whole::This, 0, 0, count),
+            Value::Caller => Value::Shard(Whole::Caller, 0, 0, count),
+            Value::CallId => Value::Shard(Whole::CallId, 0, 0, count),
+            Value::Args(ty, start) => {
+                let end = plain(ty, start, &mut Vec::new())?;
+                self.take_steps((end - start) / BYTES_PER_STEP)?;
+                Value::Shard(Whole::Args, start, end, count)
+            }
+            Value::Known(ty, bytes) => {
+                let mut rest = bytes;
+                self.pass_over(std::iter::once(ty), &mut rest)?;
+                let value = &bytes[..bytes.len() - rest.len()];
+                Value::Known(&Type::U8, shard(value, count))
+            }
+            Value::Shard(..) | Value::Integer(_) | Value::Raw(_) | Value::Unknown => {
+                return Err(NoProgram::Never);
+            }
+        })
     }
 
     /// The contract whose templates are evaluated.
@@ -485,6 +540,16 @@ fn append(
             shape.parts.push(Part { of: Source::Caller, start: 0, end: 32 });
             Ok(32)
         }
+        Value::CallId if *ty == Type::U128 => {
+            shape.parts.push(Part { of: Source::CallId, start: 0, end: 0 });
+            Ok(16)
+        }
+        Value::Shard(of, start, end, count) if *ty == Type::U8 => {
+            let number = |place: usize| u32::try_from(place).map_err(|_| NoProgram::Never);
+            let (start, end) = (number(start)?, number(end)?);
+            shape.parts.push(Part { of: Source::Shard(of, count), start, end });
+            Ok(1)
+        }
         Value::Known(actual, bytes) if actual == ty => Ok(shape.literal(&known(bytes)?, first)),
         Value::Integer(number) => {
             let size = ty.fixed_size().ok_or(NoProgram::Never)?;
@@ -512,9 +577,13 @@ fn append(
             }
             _ => Err(NoProgram::Never),
         },
-        Value::Args(..) | Value::This | Value::Caller | Value::Known(..) | Value::Unknown => {
-            Err(NoProgram::Never)
-        }
+        Value::Args(..)
+        | Value::This
+        | Value::Caller
+        | Value::CallId
+        | Value::Shard(..)
+        | Value::Known(..)
+        | Value::Unknown => Err(NoProgram::Never),
     }
 }
 

@@ -3,10 +3,11 @@
 use super::{BlockTooLarge, Evaluator, Resolved, Sources, Target, resolve};
 use crate::engine::validate::samples::{abi_of, field, list, method, module};
 use crate::store::MemoryStore;
-use crate::{Address, Call, Config, Failure, Gas, Instantiate, Limits, Outcome, Runtime};
+use crate::{Address, Call, Config, Failure, Gas, Height, Instantiate, Limits, Outcome, Runtime};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use tollway_host_api::shard::shard_of;
 use tollway_host_api::{Abi, AccessTemplate, Expr, Method, Mode, Mutability, StorageField, Type};
 
 const ALICE: Address = Address([0xa1; 32]);
@@ -44,6 +45,10 @@ fn call_of(contract: Expr, method: &str, args: &[Expr]) -> AccessTemplate {
     }
 }
 
+fn shard(of: Expr, count: u16) -> Expr {
+    Expr::Shard { of: list([of]), count }
+}
+
 fn declared(name: &str, params: &[Type], access: &[AccessTemplate]) -> Method {
     let params = params.iter().enumerate();
     Method {
@@ -59,6 +64,7 @@ const TOTAL: u8 = 1;
 const NOTES: u8 = 2;
 const GRID: u8 = 3;
 const ODD: u8 = 4;
+const ORDERS: u8 = 5;
 
 fn desk_abi() -> Abi {
     let storage = |name: &str, key: &[Type], counter| StorageField {
@@ -139,6 +145,35 @@ fn desk_abi() -> Abi {
             &[key(Mode::Write, ODD, &[arg(0, &[]), arg(1, &[]), arg(2, &[])])],
         ),
         declared(
+            "order",
+            &[Type::U128, Type::U8],
+            &[
+                key(Mode::Write, ORDERS, &[Expr::CallId]),
+                key(Mode::Read, ORDERS, &[arg(0, &[])]),
+                key(Mode::Read, GRID, &[shard(arg(0, &[]), 200), arg(1, &[])]),
+            ],
+        ),
+        declared(
+            "order_there",
+            &[],
+            &[call_of(immutable(0, &[]), "order", &[Expr::CallId, shard(Expr::This, 256)])],
+        ),
+        declared(
+            "shards",
+            &[Type::Address, Type::Tuple(list([Type::I64, Type::Address]))],
+            &[
+                key(Mode::Read, GRID, &[shard(Expr::Caller, 256), shard(Expr::This, 255)]),
+                key(Mode::Read, GRID, &[shard(arg(0, &[]), 256), shard(arg(1, &["1"]), 254)]),
+                key(Mode::Read, GRID, &[shard(arg(1, &[]), 256), shard(Expr::CallId, 256)]),
+                key(Mode::Read, GRID, &[shard(immutable(1, &["1"]), 256), Expr::Integer(0)]),
+            ],
+        ),
+        declared(
+            "shard_of_text",
+            &[Type::Text, bytes()],
+            &[key(Mode::Read, GRID, &[shard(arg(0, &[]), 256), shard(arg(1, &[]), 256)])],
+        ),
+        declared(
             "merge",
             &[],
             &[
@@ -213,6 +248,7 @@ fn desk_abi() -> Abi {
             storage("notes", &[Type::Text, Type::Address], false),
             storage("grid", &[Type::U8, Type::U8], false),
             storage("odd", &[Type::Bool, Type::I64, Type::U32], false),
+            storage("orders", &[Type::U128], false),
         ]),
         methods: list(methods),
         ..abi_of(&[])
@@ -261,7 +297,14 @@ impl Desks {
 
     fn resolve(&self, calls: &[Call]) -> Result<Resolved, BlockTooLarge> {
         let memory = Resolved::default();
-        resolve(calls, self.runtime.registry(), &MemoryStore::new(1), &self.limits, memory)
+        resolve(
+            Height(0x0102),
+            calls,
+            self.runtime.registry(),
+            &MemoryStore::new(1),
+            &self.limits,
+            memory,
+        )
     }
 
     /// Access sets as text, a line a call: mode, number of the desk, key in hexadecimal, where
@@ -388,6 +431,56 @@ fn keys_stand_where_templates_name_them() {
 }
 
 #[test]
+fn a_call_has_an_identifier() {
+    let desks = Desks::new();
+    let order = desks.call(0, "order", &(7u128, 3u8));
+    let shard = shard_of(&7u128.to_le_bytes(), 200);
+    let line = |index: u32| {
+        let id = format!("{:016x}{index:08x}00000000", 0x0102);
+        let arg = format!("{:032x}", 7);
+        format!("w0:05{id}, r0:05{arg}, r0:03{shard:02x}03")
+    };
+    assert_eq!(desks.texts(&[order.clone(), order]), [line(0), line(1)]);
+    // In what it calls, too: there it is written and read under the same key.
+    let id = 0x0102u128 << 64;
+    let (by_id, by_desk) = (shard_of(&id.to_le_bytes(), 200), shard_of(&desks.desks[1].0, 256));
+    desks.check(1, "order_there", &(), &format!("w0:05{id:032x}, r0:03{by_id:02x}{by_desk:02x}"));
+}
+
+#[test]
+fn shards_are_of_borsh_bytes() {
+    let desks = Desks::new();
+    let of = |bytes: &[u8], count| shard_of(bytes, count);
+    let text = [&3u32.to_le_bytes()[..], b"abc"].concat();
+    let bytes = [&2u32.to_le_bytes()[..], &[1, 2]].concat();
+    let expected = format!("r0:03{:02x}{:02x}", of(&text, 256), of(&bytes, 256));
+    desks.check(0, "shard_of_text", &("abc", [1u8, 2].to_vec()), &expected);
+    let tuple = [&(-1i64).to_le_bytes()[..], &BOB.0].concat();
+    let id = (0x0102u128 << 64).to_le_bytes();
+    let keys = [
+        (of(&ALICE.0, 256), of(&desks.desks[0].0, 255)),
+        (of(&BOB.0, 256), of(&BOB.0, 254)),
+        (of(&tuple, 256), of(&id, 256)),
+        (of(&[6], 256), 0),
+    ];
+    let keys = keys.map(|(a, b)| format!("r0:03{a:02x}{b:02x}"));
+    desks.check(0, "shards", &(BOB, (-1i64, BOB)), &keys.join(", "));
+}
+
+#[test]
+fn long_values_take_steps_to_find_the_shard_of() {
+    let desks = Desks::new();
+    let steps = |length: usize| {
+        let call = desks.call(0, "shard_of_text", &("", vec![0u8; length]));
+        match desks.resolve(&[call]).unwrap().target(0) {
+            Target::Method { steps, .. } => *steps,
+            target => panic!("{target:?}"),
+        }
+    };
+    assert_eq!(steps(6_400) - steps(0), 100);
+}
+
+#[test]
 fn many_keys_of_a_call_are_told_apart() {
     let desks = Desks::new();
     let rows: Vec<u8> = (0..50).collect();
@@ -415,7 +508,8 @@ fn programs_equal_evaluation() {
                     .map(|at| (at as u8).wrapping_mul(31) ^ round.wrapping_mul(7) >> (round % 8))
                     .collect();
                 let mut evaluator = Evaluator::new(registry, &desks.limits);
-                let result = evaluator.resolve(desk as u32, index, &ALICE, &args);
+                let call_id = (0x0102u128 << 64 | 5 << 32).to_le_bytes();
+                let result = evaluator.resolve(desk as u32, index, &ALICE, &call_id, &args);
                 assert_eq!(program.fits(&args), result.is_ok(), "{} {address}", method.name);
                 if result.is_err() {
                     continue;
@@ -423,7 +517,12 @@ fn programs_equal_evaluation() {
                 let evaluated: Vec<_> =
                     evaluator.keys().map(|(c, key, mode)| (c, key.to_vec(), mode)).collect();
                 let compiled: Vec<_> = program
-                    .keys(Sources { this: &address, caller: &ALICE, args: &args })
+                    .keys(Sources {
+                        this: &address,
+                        caller: &ALICE,
+                        call_id: u128::from_le_bytes(call_id),
+                        args: &args,
+                    })
                     .map(|(contract, mode, append)| {
                         let mut bytes = Vec::new();
                         append(&mut bytes);
@@ -435,7 +534,7 @@ fn programs_equal_evaluation() {
             }
         }
     }
-    assert!(programs >= 12, "only {programs} methods have a program");
+    assert!(programs >= 18, "only {programs} methods have a program");
 }
 
 #[test]

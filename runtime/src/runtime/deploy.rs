@@ -1,7 +1,7 @@
 //! Code and contracts: upload, instantiate, and single calls outside blocks.
 
-use super::{InstantiateError, Runtime};
-use crate::block::Gas;
+use super::{InstantiateError, Runtime, UpgradeError};
+use crate::block::{Block, Gas};
 use crate::bytes::Bytes;
 use crate::engine::code::{Code, CodeHash};
 use crate::engine::gas::refused_gas;
@@ -13,7 +13,8 @@ use crate::receipt::{Failure, Receipt};
 use crate::registry::{Contract, ContractIndex, Registry};
 use crate::resolve::bad_arguments;
 use crate::state::{code_key, contract_entry};
-use crate::store::{Write, WriteBatch};
+use crate::store::{StoreError, Write, WriteBatch};
+use crate::upgrade::{self, Effect, Finding, Part};
 use std::sync::{Arc, OnceLock};
 use tollway_host_api::Address;
 use tollway_host_api::abi::INIT_METHOD;
@@ -35,6 +36,19 @@ pub struct Instantiate {
     pub args: Vec<u8>,
     /// The most gas that `init` may use.
     pub gas_limit: Gas,
+}
+
+/// Another code for a contract that exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Upgrade {
+    /// The contract.
+    pub contract: Address,
+    /// What it shall run; uploaded before.
+    pub code: CodeHash,
+    /// Whether the new code takes care of values that its predecessor stored and that are not of the
+    /// types that it declares. If not, an upgrade that does not fit them is refused. What is read as
+    /// something else harms nobody but the contract; immutables have to fit in any case.
+    pub migrates: bool,
 }
 
 impl Runtime {
@@ -146,7 +160,7 @@ impl Runtime {
         contract: &str,
     ) -> Result<(), InstantiateError> {
         let Some(method) = init else {
-            return self.commit_between_blocks(index, Vec::new());
+            return Ok(self.commit_between_blocks(index, Vec::new())?);
         };
         let failed = |receipt: Receipt| InstantiateError::InitFailed {
             contract: contract.to_owned(),
@@ -175,22 +189,64 @@ impl Runtime {
             resolve_steps: 0,
             gas_limit,
         };
-        let (receipt, writes) = self.run_alone(task).map_err(|bug| {
+        let (receipt, writes) = self.run_alone(task, 0).map_err(|bug| {
             self.failure().map_or(InstantiateError::Bug(bug), InstantiateError::Store)
         })?;
         if !receipt.is_success() {
             return Err(failed(receipt));
         }
-        self.commit_between_blocks(index, writes)
+        Ok(self.commit_between_blocks(index, writes)?)
     }
 
-    /// Also without writes a new contract is a new state: a block executed before it may have
-    /// found it missing.
+    /// Gives a contract another code. It keeps its address, its storage and its immutables, and `init`
+    /// does not run again. The change belongs to the state at the head's height. Who may ask for it is
+    /// the chain's to decide.
+    ///
+    /// What does not fit is told by [`upgrade::compare`], before anybody asks.
+    ///
+    /// # Errors
+    /// [`UpgradeError`] says why not; nothing changed.
+    pub fn upgrade(&mut self, request: Upgrade) -> Result<(), UpgradeError> {
+        let Upgrade { contract: address, code, migrates } = request;
+        let Some(index) = self.registry.find(&address) else {
+            return Err(UpgradeError::UnknownContract { contract: address });
+        };
+        let Some(new) = self.codes.get(&code).cloned() else {
+            return Err(UpgradeError::UnknownCode { code });
+        };
+        let old = self.registry.contract(index).clone();
+        if old.code.hash == code {
+            return Ok(());
+        }
+        let contract = old.code.abi.name.to_string();
+        let breaks = |finding: &Finding| {
+            let is_forgiven = migrates && finding.part == Part::Storage;
+            finding.effect == Effect::BreaksState && !is_forgiven
+        };
+        let findings = upgrade::compare(&old.code.abi, &new.abi);
+        let mut broken = findings.into_iter().filter(breaks);
+        if let Some(finding) = broken.next() {
+            return Err(UpgradeError::BreaksState { contract, finding, others: broken.count() });
+        }
+        if let Err(error) = check_fields(&new.abi.immutables, &old.immutables) {
+            return Err(UpgradeError::BadImmutables { contract, error });
+        }
+        let upgraded = Contract::new(address, new, Arc::clone(&old.immutables));
+        Arc::make_mut(&mut self.registry).replace(index, upgraded);
+        if let Err(error) = self.commit_between_blocks(index, Vec::new()) {
+            Arc::make_mut(&mut self.registry).replace(index, old);
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Also without writes a new contract is a new state, and so is one with another code: a block
+    /// executed before it may have found it missing, or run the old one.
     fn commit_between_blocks(
         &mut self,
         index: ContractIndex,
         writes: Vec<Write>,
-    ) -> Result<(), InstantiateError> {
+    ) -> Result<(), StoreError> {
         let mut batch = WriteBatch::new(self.head(), self.store.version(), vec![writes]);
         batch.others.push(contract_entry(self.registry.contract(index)));
         self.commit(batch)?;
@@ -198,12 +254,17 @@ impl Runtime {
     }
 
     /// Runs one call on the head's state, with no access set. Returns its receipt and changes.
-    pub(super) fn run_alone(&self, task: Task<'_>) -> Result<(Receipt, Vec<Write>), &'static str> {
+    pub(super) fn run_alone(
+        &self,
+        task: Task<'_>,
+        time_ms: u64,
+    ) -> Result<(Receipt, Vec<Write>), &'static str> {
         let overlay = Box::new(Overlay::new(Arc::clone(&self.store), Arc::<KeyIndex>::default()));
         self.pool.install(|| {
             let mut worker = self.workers[0].lock();
             let mut ctx = worker.take().ok_or("a worker lost its context")?;
-            self.prepare_context(&mut ctx, self.head(), 0);
+            let block = Block { height: self.head(), time_ms, ..Block::default() };
+            self.prepare_context(&mut ctx, &block);
             ctx.clear();
             ctx.outside = Outside::Free(overlay);
             let (mut ctx, end) = call::run(ctx, task);

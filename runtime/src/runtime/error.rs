@@ -8,6 +8,7 @@ use crate::engine::code::CodeHash;
 use crate::receipt::{Outcome, Receipt};
 use crate::resolve::BlockTooLarge;
 use crate::store::StoreError;
+use crate::upgrade::Finding;
 use tollway_host_api::Address;
 use tollway_host_api::value::DecodeError;
 
@@ -130,6 +131,49 @@ pub enum InstantiateError {
     /// The runtime broke its own invariant. A bug: please report it.
     #[error("internal error: {0}")]
     Bug(&'static str),
+}
+
+/// Why a contract did not get another code. It runs the one that it had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpgradeError {
+    /// Nothing is instantiated at that address.
+    #[error("no contract at {contract}")]
+    UnknownContract {
+        /// The address.
+        contract: Address,
+    },
+    /// No code of this hash was uploaded.
+    #[error("no code {code}")]
+    UnknownCode {
+        /// The hash.
+        code: CodeHash,
+    },
+    /// Stored values, or immutables, would be read as something else.
+    #[error("upgrade of {contract} breaks its state: {finding}{}", and_more(*.others))]
+    BreaksState {
+        /// The contract's name.
+        contract: String,
+        /// The first thing that does not fit.
+        finding: Finding,
+        /// How many more there are.
+        others: usize,
+    },
+    /// The contract's immutables are not what the new code declares.
+    #[error("immutables of {contract}: {error}")]
+    BadImmutables {
+        /// The contract's name.
+        contract: String,
+        /// What is wrong.
+        error: DecodeError,
+    },
+    /// The state could not be changed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn and_more(count: usize) -> String {
+    if count == 0 { String::new() } else { format!(", and {count} more") }
 }
 
 fn describe(receipt: &Receipt) -> String {

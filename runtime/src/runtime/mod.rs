@@ -7,13 +7,13 @@ mod keep;
 mod run;
 
 pub use config::{Config, OnMiss};
-pub use deploy::Instantiate;
-pub use error::{ExecuteError, InstantiateError, RuntimeError};
+pub use deploy::{Instantiate, Upgrade};
+pub use error::{ExecuteError, InstantiateError, RuntimeError, UpgradeError};
 pub use keep::OpenError;
 use run::BlockMemory;
 pub use run::{BlockOutcome, BlockStats};
 
-use crate::block::{Gas, Height};
+use crate::block::{Block, Gas, Height};
 use crate::engine::artifact::{ARTIFACT_BYTES_MAX, ArtifactCache, ArtifactStats};
 use crate::engine::code::{Code, CodeHash};
 use crate::engine::config as engine_settings;
@@ -185,10 +185,11 @@ impl Runtime {
         &self.engine
     }
 
-    pub(super) fn prepare_context(&self, ctx: &mut CallContext, height: Height, time_ms: u64) {
+    pub(super) fn prepare_context(&self, ctx: &mut CallContext, block: &Block) {
         ctx.registry = Arc::clone(&self.registry);
-        ctx.height = height;
-        ctx.time_ms = time_ms;
+        ctx.height = block.height;
+        ctx.time_ms = block.time_ms;
+        ctx.seed = block.seed;
     }
 
     /// The store, to be changed.
@@ -243,13 +244,30 @@ impl Runtime {
     }
 
     /// Runs a call on the head's state and drops its changes. Gas is limited by
-    /// [`Limits::call_gas_max`](crate::Limits::call_gas_max); the caller is [`Address::ZERO`].
+    /// [`Limits::call_gas_max`](crate::Limits::call_gas_max); the caller is [`Address::ZERO`], the
+    /// height the head's, time and seed are zero: for what depends on the time, see
+    /// [`Self::query_at`].
     ///
     /// # Errors
     /// [`ExecuteError::Store`] if the state can't be read, and [`ExecuteError::Bug`]: what a wrong call
     /// leads to is in its receipt.
     pub fn query(
         &self,
+        contract: Address,
+        method: &str,
+        args: &[u8],
+    ) -> Result<Receipt, ExecuteError> {
+        self.query_at(0, contract, method, args)
+    }
+
+    /// The same at a time of the caller's choice, in milliseconds: that of the last block shows what
+    /// calls found in it, a later one what they would find if nothing happened until then.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub fn query_at(
+        &self,
+        time_ms: u64,
         contract: Address,
         method: &str,
         args: &[u8],
@@ -281,7 +299,7 @@ impl Runtime {
             gas_limit,
         };
         let (receipt, _) = self
-            .run_alone(task)
+            .run_alone(task, time_ms)
             .map_err(|bug| self.failure().map_or(ExecuteError::Bug(bug), ExecuteError::Store))?;
         Ok(receipt)
     }

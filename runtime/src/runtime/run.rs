@@ -96,6 +96,7 @@ impl Runtime {
         let (limits, registry) = (&self.config.limits, &self.registry);
         let resolve = || {
             resolve(
+                block.height,
                 &block.calls,
                 registry,
                 &self.store,
@@ -137,7 +138,8 @@ impl Runtime {
         self.check_block(block)?;
         self.pool.install(|| {
             let (limits, memory) = (&self.config.limits, Resolved::default());
-            let resolved = resolve(&block.calls, &self.registry, &self.store, limits, memory)?;
+            let (height, calls) = (block.height, &block.calls);
+            let resolved = resolve(height, calls, &self.registry, &self.store, limits, memory)?;
             let plan = plan(&resolved, &self.store, PlanMemory::default());
             Ok(report::trace_of_plan(block, &resolved, &plan, &self.registry))
         })
@@ -157,7 +159,7 @@ impl Runtime {
         times.planned_ns = now();
         for worker in &self.workers {
             if let Some(ctx) = &mut *worker.lock() {
-                self.prepare_context(ctx, block.height, block.time_ms);
+                self.prepare_context(ctx, block);
             }
         }
         let trace_clock = self.config.trace.then_some(clock);

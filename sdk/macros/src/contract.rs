@@ -136,7 +136,7 @@ fn storage(model: &Model) -> TokenStream {
         impl #name {
             #[doc(hidden)]
             #[inline(always)]
-            #[allow(dead_code, reason = "used by the exports, which exist on Wasm only")]
+            #[allow(dead_code, reason = "used by the exports on Wasm, and by their twins elsewhere")]
             fn __contract() -> Self {
                 Self { #(#fields,)* #imm }
             }
@@ -322,6 +322,26 @@ fn method(entry: &Entry, access: &Access, error_type: &TokenStream) -> TokenStre
 fn exports(model: &Model) -> TokenStream {
     let storage = &model.storage.ident;
     let error_type = error_type(model);
+    let twins = model.entries.iter().map(|entry| {
+        let name = &entry.name;
+        let text = name.to_string();
+        let names: Vec<_> = entry.params.iter().map(|param| &param.name).collect();
+        let types = entry.params.iter().map(|param| &param.ty);
+        quote! {
+            (#text, |args_len| ::tollway_sdk::entry::run::<(#(#types,)*), _, #error_type>(
+                args_len,
+                |(#(#names,)*)| __Contract::__contract().#name(#(#names),*),
+            ))
+        }
+    });
+    let twins = quote! {
+        /// The contract's entry points, compiled for this machine: for tests that run it natively.
+        #[cfg(not(target_family = "wasm"))]
+        pub static NATIVE: ::tollway_sdk::native::Native = ::tollway_sdk::native::Native {
+            abi: &ABI,
+            methods: &[#(#twins),*],
+        };
+    };
     let functions = model.entries.iter().map(|entry| {
         let name = &entry.name;
         let text = name.to_string();
@@ -340,6 +360,8 @@ fn exports(model: &Model) -> TokenStream {
     quote! {
         #[doc(hidden)]
         use #storage as __Contract;
+
+        #twins
 
         #[cfg(target_family = "wasm")]
         #[allow(unsafe_code, reason = "an export's name is the contract's own choice")]

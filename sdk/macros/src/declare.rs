@@ -12,7 +12,7 @@
 //! points at the declaration.
 
 use crate::model::{Entry, Model};
-use crate::template::{Known, Mode, Root, Template, is_constant_name, known_literal};
+use crate::template::{Known, Mode, Root, Template, is_constant_name, known_literal, shard_count};
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
@@ -299,8 +299,14 @@ impl Reader<'_> {
             Expr::Call(call) if call.args.is_empty() => match &*call.func {
                 Expr::Path(path) if path.path.is_ident("caller") => Some(Known::Caller),
                 Expr::Path(path) if path.path.is_ident("this") => Some(Known::This),
+                Expr::Path(path) if path.path.is_ident("call_id") => Some(Known::CallId),
                 _ => None,
             },
+            Expr::Call(call) if is_shard_of(&call.func) && call.args.len() == 2 => {
+                let of = Box::new(self.shard_value(&call.args[0])?);
+                let count = shard_count(&call.args[1]).ok_or_else(|| not_a_count(&call.args[1]))?;
+                Some(Known::Shard { of, count })
+            }
             Expr::Path(path) => match path.path.get_ident() {
                 Some(name) => return self.name(name),
                 None => path
@@ -316,6 +322,20 @@ impl Reader<'_> {
         .ok_or_else(|| not_known(expr))
     }
 
+    /// What a shard is of: `caller` or `&caller`.
+    fn shard_value(&self, expr: &Expr) -> Result<Known> {
+        let known = self.known(without_reference(expr))?;
+        match known {
+            Known::Integer(_) | Known::Constant(_) | Known::Bytes(_) | Known::Shard { .. } => {
+                Err(Error::new_spanned(
+                    expr,
+                    "a shard is of an argument, an immutable, `caller`, `this` or `call_id`",
+                ))
+            }
+            known => Ok(known),
+        }
+    }
+
     fn name(&self, name: &Ident) -> Result<Known> {
         if let Some((_, number)) = self.loops.iter().rev().find(|(open, _)| open == name) {
             return Ok(Known::root(Root::Element(*number)));
@@ -327,6 +347,7 @@ impl Reader<'_> {
         match name.to_string().as_str() {
             "caller" => Ok(Known::Caller),
             "this" => Ok(Known::This),
+            "call_id" => Ok(Known::CallId),
             _ if is_constant_name(name) => Ok(Known::Constant(quote!(#name))),
             _ => Err(Error::new(
                 name.span(),
@@ -376,6 +397,13 @@ impl Reader<'_> {
                 let place = self.checked_place(expr)?;
                 quote_spanned!(expr.span()=> ::tollway_sdk::__private::owned(&#place))
             }
+            Known::CallId => quote_spanned!(expr.span()=> ::tollway_sdk::env::call_id()),
+            Known::Shard { .. } => {
+                let Expr::Call(call) = without_parens(expr) else { return Err(not_known(expr)) };
+                let of = self.checked(without_reference(&call.args[0]))?;
+                let count = &call.args[1];
+                quote_spanned!(expr.span()=> ::tollway_sdk::shard_of(&#of, #count))
+            }
             Known::Integer(tokens) | Known::Constant(tokens) => quote!(#tokens),
             // Which of text, bytes and address is meant depends on the place.
             Known::Bytes(_) => quote!(::tollway_sdk::__private::unknown()),
@@ -423,11 +451,35 @@ fn is_immutables(expr: &Expr) -> bool {
     }
 }
 
+fn is_shard_of(func: &Expr) -> bool {
+    matches!(func, Expr::Path(path)
+        if path.path.segments.last().is_some_and(|last| last.ident == "shard_of"))
+}
+
+fn without_reference(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Reference(reference) => &reference.expr,
+        other => other,
+    }
+}
+
+fn without_parens(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Paren(paren) => without_parens(&paren.expr),
+        Expr::Group(group) => without_parens(&group.expr),
+        other => other,
+    }
+}
+
+fn not_a_count(expr: &Expr) -> Error {
+    Error::new_spanned(expr, "a number of shards is a literal or a constant in `CAPITALS`")
+}
+
 fn not_known(expr: &Expr) -> Error {
     Error::new_spanned(
         expr,
         "not known before the call runs: use arguments and their fields, `caller`, `this`, \
-         `imm.field`, literals and constants",
+         `imm.field`, `call_id`, `shard_of(.., COUNT)`, literals and constants",
     )
 }
 

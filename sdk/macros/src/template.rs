@@ -36,7 +36,16 @@ impl Mode {
 pub(crate) enum Known {
     Caller,
     This,
-    Path { root: Root, path: Vec<String> },
+    CallId,
+    /// The shard of a value, out of so many.
+    Shard {
+        of: Box<Known>,
+        count: TokenStream,
+    },
+    Path {
+        root: Root,
+        path: Vec<String>,
+    },
     Integer(TokenStream),
     Constant(TokenStream),
     Bytes(TokenStream),
@@ -53,7 +62,12 @@ pub(crate) enum Root {
 impl PartialEq for Known {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Caller, Self::Caller) | (Self::This, Self::This) => true,
+            (Self::Caller, Self::Caller)
+            | (Self::This, Self::This)
+            | (Self::CallId, Self::CallId) => true,
+            (Self::Shard { of: a, count: b }, Self::Shard { of: c, count: d }) => {
+                a == c && b.to_string() == d.to_string()
+            }
             (Self::Path { root: a, path: b }, Self::Path { root: c, path: d }) => a == c && b == d,
             (Self::Integer(a), Self::Integer(b))
             | (Self::Constant(a), Self::Constant(b))
@@ -167,6 +181,13 @@ impl Known {
         match self {
             Self::Caller => quote!(#expr::Caller),
             Self::This => quote!(#expr::This),
+            Self::CallId => quote!(#expr::CallId),
+            Self::Shard { of, count } => {
+                let of = borrowed(&[of.tokens(loops)]);
+                quote! {
+                    #expr::Shard { of: #of, count: ::tollway_sdk::__private::shard_count(#count) }
+                }
+            }
             Self::Integer(literal) => quote!(#expr::Integer(#literal as u128)),
             Self::Constant(path) => quote!(::tollway_sdk::__private::Constant(&#path).expr()),
             Self::Bytes(literal) => {
@@ -233,6 +254,20 @@ impl Known {
             }
         });
         Some(quote!(#root #(.#path)*))
+    }
+}
+
+/// A number of shards as tokens, if it is known when the contract is compiled.
+pub(crate) fn shard_count(expr: &syn::Expr) -> Option<TokenStream> {
+    match expr {
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(_), .. }) => Some(quote!(#expr)),
+        syn::Expr::Path(path) => {
+            let last = path.path.segments.last()?;
+            is_constant_name(&last.ident).then(|| quote!(#expr))
+        }
+        syn::Expr::Paren(paren) => shard_count(&paren.expr),
+        syn::Expr::Group(group) => shard_count(&group.expr),
+        _ => None,
     }
 }
 

@@ -2,10 +2,13 @@
 //! host fills, the window that it lays out, the heap, and the panic handler.
 //!
 //! Natively, where contracts are compiled for tests, documentation and lints, the imports are
-//! twins that panic: there is no host.
+//! twins that ask the thread's [`native::Host`], and panic where there is none.
 
+pub mod crypto;
 #[cfg(target_family = "wasm")]
 mod heap;
+#[cfg(not(target_family = "wasm"))]
+pub mod native;
 pub mod window;
 
 use core::mem::MaybeUninit;
@@ -29,14 +32,17 @@ macro_rules! declare_imports {
 
         #[cfg(not(target_family = "wasm"))]
         mod import {
+            use super::native::{Word, host};
             $(
                 #[allow(
-                    unused_variables,
+                    non_camel_case_types,
                     clippy::too_many_arguments,
-                    reason = "a twin of the import, with its signature and safety"
+                    reason = "a twin of the import; its parameters' types are named like them"
                 )]
-                pub(super) unsafe fn $name($($param: $ty),*) $(-> $result)? {
-                    panic!(concat!("host function `", stringify!($name), "` needs a host"))
+                pub(super) unsafe fn $name<'w, $($param: Into<Word<'w>>),*>(
+                    $($param: $param),*
+                ) $(-> $result)? {
+                    host(stringify!($name)).$name($($param.into()),*)
                 }
             )*
         }
@@ -174,16 +180,29 @@ impl Default for Key {
     }
 }
 
+#[cfg(target_family = "wasm")]
 #[inline(always)]
 fn at<T>(bytes: &[T]) -> u32 {
     bytes.as_ptr() as usize as u32
 }
 
+#[cfg(target_family = "wasm")]
 #[inline(always)]
 fn at_mut<T>(bytes: &mut [T]) -> u32 {
     bytes.as_mut_ptr() as usize as u32
 }
 
+#[cfg(not(target_family = "wasm"))]
+use native::{at, at_mut};
+
+/// The block's seed for random numbers.
+#[inline]
+pub fn seed() -> [u8; 32] {
+    let mut out = [0; 32];
+    // SAFETY: the host writes 32 bytes, for which `out` has room.
+    unsafe { import::seed(at_mut(&mut out)) };
+    out
+}
 /// The gas that this call has left.
 #[inline]
 pub fn gas_left() -> u64 {
@@ -266,7 +285,7 @@ pub fn read_vec(key: &[u8], length: usize) -> alloc::vec::Vec<u8> {
 #[inline]
 pub fn has(key: &[u8]) -> bool {
     // SAFETY: `key` is readable for its length, and a capacity of 0 lets the host write nothing.
-    unsafe { import::read(at(key), key.len() as u32, 0, 0) != ABSENT }
+    unsafe { import::read(at(key), key.len() as u32, 0u32, 0u32) != ABSENT }
 }
 
 /// Puts `value` under `key`.

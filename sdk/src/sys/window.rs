@@ -19,6 +19,9 @@ pub enum Need {
     Add,
 }
 
+/// Whether there is a window: then whatever fits in its place is there.
+pub const IS_THERE: bool = cfg!(target_family = "wasm");
+
 #[cfg(target_family = "wasm")]
 pub use guest::*;
 #[cfg(not(target_family = "wasm"))]
@@ -403,7 +406,7 @@ mod guest {
 mod native {
     #![allow(missing_docs, clippy::missing_const_for_fn, reason = "twins of what is above")]
     use super::{Key, Need};
-    use crate::sys::import;
+    use crate::sys::{at_mut, import};
     use core::convert::Infallible;
     use tollway_host_api::Address;
 
@@ -418,15 +421,17 @@ mod native {
     from_host!(height: u64, time_ms: u64, call_index: u32);
 
     pub fn caller() -> Address {
-        // SAFETY: the twin of the import touches no memory.
-        unsafe { import::caller(0) };
-        Address::ZERO
+        let mut address = Address::ZERO;
+        // SAFETY: there is room for an address.
+        unsafe { import::caller(at_mut(&mut address.0)) };
+        address
     }
 
     pub fn this() -> Address {
-        // SAFETY: the twin of the import touches no memory.
-        unsafe { import::this(0) };
-        Address::ZERO
+        let mut address = Address::ZERO;
+        // SAFETY: there is room for an address.
+        unsafe { import::this(at_mut(&mut address.0)) };
+        address
     }
 
     pub fn args(_length: u32) -> Option<&'static [u8]> {

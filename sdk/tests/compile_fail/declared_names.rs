@@ -64,6 +64,14 @@ mod sample {
         pub fn computed(&mut self, from: Address) {}
 
         #[call]
+        #[access(read balances[shard_of(from, count)])]
+        pub fn shards_as_asked(&mut self, from: Address, count: u16) {}
+
+        #[call]
+        #[access(read balances[shard_of(5, 8)])]
+        pub fn shard_of_constant(&mut self) {}
+
+        #[call]
         #[access(for who in imm.owner { read balances[who] })]
         pub fn loop_over_immutable(&mut self) {}
 

@@ -10,6 +10,8 @@ mod sample {
         total: Counter,
         owner: Item<Address>,
         balances: Map<Address, Counter>,
+        orders: Map<u128, Item<u64>>,
+        pools: Map<u8, Item<u64>>,
     }
 
     impl Sample {
@@ -63,6 +65,16 @@ mod sample {
         #[call]
         pub fn recursion(&mut self, depth: u32) {
             self.recursion(depth - 1);
+        }
+
+        #[call]
+        pub fn new_identifier(&mut self) {
+            self.orders.at(tollway_sdk::env::next_id()).set(&1);
+        }
+
+        #[call]
+        pub fn shards_as_asked(&mut self, count: u16) {
+            self.pools.at(tollway_sdk::shard_of(&tollway_sdk::env::caller(), count)).set(&1);
         }
 
         #[view]

@@ -21,8 +21,8 @@ extern crate alloc;
 pub mod synthetic {
     use alloc::vec::Vec;
     use tollway_interfaces::SyntheticRef;
-    use tollway_sdk::env::{call_index, caller, height, next_id, this};
-    use tollway_sdk::{Address, CallStatus, Counter, Map, Transient};
+    use tollway_sdk::env::{call_id, call_index, caller, height, next_id, this};
+    use tollway_sdk::{Address, CallStatus, Counter, Item, Map, Transient, shard_of};
 
     /// The state.
     #[storage]
@@ -32,7 +32,14 @@ pub mod synthetic {
         busy: Transient<bool>,
         /// What passes through this contract, by route, in this top-level call.
         passing: Map<u8, Transient<u128>>,
+        /// What [`note`](Self::note) stored, by who called and in which call.
+        notes: Map<(u128, Address), Item<u64>>,
+        /// What [`mix_shard`](Self::mix_shard) mixed, by shard of the caller.
+        shards: Map<u8, Item<u64>>,
     }
+
+    /// How many [`shards`](Synthetic::shards) there are.
+    const SHARDS: u16 = 8;
 
     /// A run came to its end.
     #[event]
@@ -228,6 +235,37 @@ pub mod synthetic {
             }
             ids.push(next_id());
             ids
+        }
+
+        /// Stores `value` under the call's identifier, and returns that.
+        #[call]
+        pub fn note(&mut self, value: u64) -> u128 {
+            let id = call_id();
+            let note = self.notes.at((id, caller()));
+            note.set(&note.get_or(value));
+            id
+        }
+
+        /// [`note`](Self::note), here and at `target`.
+        #[call]
+        pub fn note_both(&mut self, target: SyntheticRef, value: u64) -> u128 {
+            target.note(value);
+            self.note(value)
+        }
+
+        /// Mixes `value` into the cell of the caller's shard, then into that of the shard of `key`.
+        /// Returns both shards.
+        #[call]
+        pub fn mix_shard(&mut self, key: Vec<u8>, value: u64) -> (u8, u8) {
+            let shards = (shard_of(&caller(), SHARDS), shard_of(&key, 200));
+            self.mix_cell(shards.0, value);
+            self.mix_cell(shards.1, value);
+            shards
+        }
+
+        fn mix_cell(&mut self, shard: u8, value: u64) {
+            let cell = self.shards.at(shard);
+            cell.set(&mixed(cell.get_or(0), value.into()));
         }
 
         /// Runs `target` with these keys, and mixes what it returns into the cell `own` here.

@@ -12,11 +12,21 @@
 //! keys of both directions. [`swap_0_for_1`] and [`swap_1_for_0`] have only their own, and run
 //! beside more other calls: prefer them.
 //!
-//! The pair counts its reserves itself. Tokens sent to it without a call belong to nobody.
+//! [`swap_received`] is for trades over several pairs: the one before pays this one, which swaps
+//! what it holds beyond its reserves. Nothing passes through the hands of whoever calls, and no
+//! allowance is needed. It gets the tokens as arguments and verifies them, so that its keys are
+//! those of one direction.
+//!
+//! The pair counts its reserves itself. Tokens sent to it without a call are swapped by whoever
+//! calls [`swap_received`] next.
+//!
+//! What is called most stays in one piece and is fast; everything else shares functions that are
+//! not inlined, which keeps the Wasm small.
 //!
 //! [`swap_exact_in`]: pair::Pair::swap_exact_in
 //! [`swap_0_for_1`]: pair::Pair::swap_0_for_1
 //! [`swap_1_for_0`]: pair::Pair::swap_1_for_0
+//! [`swap_received`]: pair::Pair::swap_received
 #![cfg_attr(target_family = "wasm", no_std)]
 #![deny(unsafe_code)]
 
@@ -24,19 +34,15 @@
 #[tollway_sdk::contract]
 pub mod pair {
     use tollway_interfaces::TokenRef;
+    pub use tollway_interfaces::curve::{AMOUNT_MAX, FEE_SCALE};
+    use tollway_interfaces::curve::{CurveError, amount_in, amount_out, in_ratio};
     use tollway_sdk::env::{caller, this};
     use tollway_sdk::math::{mul_div, mul_wide, sqrt};
     use tollway_sdk::{Address, Counter, Item, Map, contract_type};
 
-    /// The most of a token that the pair may hold. Products with fees then stay below 2¹²⁸.
-    pub const AMOUNT_MAX: u128 = 1 << 112;
-
     /// Shares that the first provider leaves with nobody, so that a share can never be made so
     /// dear that others cannot afford one.
     pub const MINIMUM_LIQUIDITY: u128 = 1_000;
-
-    /// Fees are in ten-thousandths.
-    pub const FEE_SCALE: u128 = 10_000;
 
     /// What is fixed when the pair is created.
     #[immutables]
@@ -144,6 +150,19 @@ pub mod pair {
         InsufficientLiquidity,
         /// The product of the reserves, fee left out, would fall.
         K,
+        /// These are not the pair's tokens.
+        WrongToken,
+    }
+
+    impl From<CurveError> for Error {
+        #[inline(always)]
+        fn from(error: CurveError) -> Self {
+            match error {
+                CurveError::TooLarge => Self::AmountTooLarge,
+                CurveError::Nothing => Self::InsufficientOutput,
+                CurveError::Everything => Self::InsufficientLiquidity,
+            }
+        }
     }
 
     impl Pair {
@@ -156,17 +175,17 @@ pub mod pair {
             amount1: u128,
             min_shares: u128,
         ) -> Result<u128, Error> {
-            let reserves = self.reserves.get_or_default();
-            let total = self.total_shares.get();
+            let reserves = self.held();
+            let total = self.total_shares();
             let (amount0, amount1, shares) = if total == 0 {
                 let root = sqrt(mul_wide(amount0, amount1));
                 let shares =
                     root.checked_sub(MINIMUM_LIQUIDITY).ok_or(Error::InsufficientShares)?;
-                self.shares.at(Address::ZERO).add(MINIMUM_LIQUIDITY);
-                self.total_shares.add(MINIMUM_LIQUIDITY);
+                self.give_shares(Address::ZERO, MINIMUM_LIQUIDITY);
                 (amount0, amount1, shares)
             } else {
-                let (amount0, amount1) = in_ratio(reserves, amount0, amount1)?;
+                let ratio = (reserves.reserve0, reserves.reserve1);
+                let (amount0, amount1) = in_ratio(ratio, amount0, amount1)?;
                 let shares0 = mul_div(amount0, total, reserves.reserve0);
                 let shares1 = mul_div(amount1, total, reserves.reserve1);
                 let shares = shares0.min(shares1).ok_or(Error::AmountTooLarge)?;
@@ -176,12 +195,12 @@ pub mod pair {
                 return Err(Error::InsufficientShares);
             }
             let provider = caller();
-            self.shares.at(provider).add(shares);
-            self.total_shares.add(shares);
+            self.give_shares(provider, shares);
             self.set_reserves(sum(reserves.reserve0, amount0)?, sum(reserves.reserve1, amount1)?)?;
             Mint { provider, amount0, amount1, shares }.emit();
-            self.imm.token0.transfer_from(provider, this(), amount0);
-            self.imm.token1.transfer_from(provider, this(), amount1);
+            let (token0, token1) = self.tokens();
+            pull(token0, provider, amount0);
+            pull(token1, provider, amount1);
             Ok(shares)
         }
 
@@ -195,8 +214,8 @@ pub mod pair {
             min1: u128,
         ) -> Result<(u128, u128), Error> {
             let provider = caller();
-            let reserves = self.reserves.get_or_default();
-            let total = self.total_shares.get();
+            let reserves = self.held();
+            let total = self.total_shares();
             // Rounded down: what remains is never worth less a share than before.
             let amount0 = mul_div(shares, reserves.reserve0, total);
             let amount1 = mul_div(shares, reserves.reserve1, total);
@@ -211,8 +230,9 @@ pub mod pair {
             // A provider has no more shares than there are, so neither can wrap.
             self.set_reserves(reserves.reserve0 - amount0, reserves.reserve1 - amount1)?;
             Burn { provider, amount0, amount1, shares }.emit();
-            self.imm.token0.transfer(provider, amount0);
-            self.imm.token1.transfer(provider, amount1);
+            let (token0, token1) = self.tokens();
+            pay(token0, provider, amount0);
+            pay(token1, provider, amount1);
             Ok((amount0, amount1))
         }
 
@@ -234,24 +254,24 @@ pub mod pair {
             if amount0_out == 0 && amount1_out == 0 {
                 return Err(Error::InsufficientOutput);
             }
-            let reserves = self.reserves.get_or_default();
             let fee = self.imm.fee_bp.into();
-            let after =
-                after_swap(reserves, (amount0_in, amount1_in), (amount0_out, amount1_out), fee)?;
+            let (ins, outs) = ((amount0_in, amount1_in), (amount0_out, amount1_out));
+            let after = after_swap(self.held(), ins, outs, fee)?;
             self.set_reserves(after.reserve0, after.reserve1)?;
+            emit_swap(ins, outs, to);
             let trader = caller();
-            Swap { trader, amount0_in, amount1_in, amount0_out, amount1_out, to }.emit();
+            let (token0, token1) = self.tokens();
             if amount0_in > 0 {
-                self.imm.token0.transfer_from(trader, this(), amount0_in);
+                pull(token0, trader, amount0_in);
             }
             if amount1_in > 0 {
-                self.imm.token1.transfer_from(trader, this(), amount1_in);
+                pull(token1, trader, amount1_in);
             }
             if amount0_out > 0 {
-                self.imm.token0.transfer(to, amount0_out);
+                pay(token0, to, amount0_out);
             }
             if amount1_out > 0 {
-                self.imm.token1.transfer(to, amount1_out);
+                pay(token1, to, amount1_out);
             }
             Ok(())
         }
@@ -266,11 +286,42 @@ pub mod pair {
             min_out: u128,
             to: Address,
         ) -> Result<u128, Error> {
-            if zero_for_one {
-                self.swap_0_for_1(amount_in, min_out, to)
-            } else {
-                self.swap_1_for_0(amount_in, min_out, to)
+            let (token0, token1) = self.tokens();
+            let (token_in, token_out) =
+                if zero_for_one { (token0, token1) } else { (token1, token0) };
+            let out = self.trade(zero_for_one, amount_in, min_out, u128::MAX, to)?;
+            pull(token_in, caller(), amount_in);
+            pay(token_out, to, out);
+            Ok(out)
+        }
+
+        /// Swaps what the pair holds of `token_in` beyond its reserve, because it was sent there
+        /// before in the same call, for at least `min_out` of `token_out`, and returns how much
+        /// went to `to`. It is never more than `max_out`: whatever the curve would give beyond
+        /// that stays in the pair.
+        #[call]
+        pub fn swap_received(
+            &mut self,
+            token_in: TokenRef,
+            token_out: TokenRef,
+            min_out: u128,
+            max_out: u128,
+            to: Address,
+        ) -> Result<u128, Error> {
+            let (token0, token1) = self.tokens();
+            let zero_for_one = token_in == token0;
+            let other = if zero_for_one { token1 } else { token0 };
+            if token_out != other || (token_in != token0 && token_in != token1) {
+                return Err(Error::WrongToken);
             }
+            let (reserve, _) = self.in_and_out(zero_for_one);
+            let received = token_in.balance_of(this()).checked_sub(reserve);
+            let Some(received @ 1..) = received else {
+                return Err(Error::InsufficientInput);
+            };
+            let out = self.trade(zero_for_one, received, min_out, max_out, to)?;
+            pay(token_out, to, out);
+            Ok(out)
         }
 
         /// Swaps exactly `amount_in` of the first token for at least `min_out` of the second, and
@@ -332,19 +383,21 @@ pub mod pair {
         /// What the pair holds.
         #[view]
         pub fn reserves(&self) -> Reserves {
-            self.reserves.get_or_default()
+            self.held()
         }
 
-        /// What `amount_in` would bring now.
+        /// How much of the other token `amount_in` of `token_in` would bring now.
         #[view]
-        pub fn quote(&self, zero_for_one: bool, amount_in: u128) -> Result<u128, Error> {
-            let reserves = self.reserves.get_or_default();
-            let (x, y) = if zero_for_one {
-                (reserves.reserve0, reserves.reserve1)
-            } else {
-                (reserves.reserve1, reserves.reserve0)
-            };
-            amount_out(x, y, amount_in, self.imm.fee_bp.into())
+        pub fn quote_out(&self, token_in: TokenRef, amount_in: u128) -> Result<u128, Error> {
+            let (x, y) = self.reserves_for(token_in)?;
+            self.checked_out(x, y, amount_in, 0)
+        }
+
+        /// How much of `token_in` would bring `amount_out` of the other token now.
+        #[view]
+        pub fn quote_in(&self, token_in: TokenRef, amount_out: u128) -> Result<u128, Error> {
+            let (x, y) = self.reserves_for(token_in)?;
+            Ok(amount_in(x, y, amount_out, self.imm.fee_bp.into())?)
         }
 
         /// How many shares `provider` has.
@@ -357,6 +410,66 @@ pub mod pair {
         #[view]
         pub fn total_shares(&self) -> u128 {
             self.total_shares.get()
+        }
+
+        #[inline(never)]
+        fn held(&self) -> Reserves {
+            self.reserves.get_or_default()
+        }
+
+        #[inline(never)]
+        fn tokens(&self) -> (TokenRef, TokenRef) {
+            (self.imm.token0, self.imm.token1)
+        }
+
+        #[inline(never)]
+        fn give_shares(&mut self, to: Address, shares: u128) {
+            self.shares.at(to).add(shares);
+            self.total_shares.add(shares);
+        }
+
+        /// The reserves, of the token that comes in first.
+        #[inline(never)]
+        fn reserves_for(&self, token_in: TokenRef) -> Result<(u128, u128), Error> {
+            let (token0, token1) = self.tokens();
+            if token_in != token0 && token_in != token1 {
+                return Err(Error::WrongToken);
+            }
+            Ok(self.in_and_out(token_in == token0))
+        }
+
+        /// The reserves: of the token that comes in, and of the one that goes out.
+        #[inline(never)]
+        fn in_and_out(&self, zero_for_one: bool) -> (u128, u128) {
+            let Reserves { reserve0, reserve1 } = self.held();
+            if zero_for_one { (reserve0, reserve1) } else { (reserve1, reserve0) }
+        }
+
+        /// Moves the reserves along the curve for what came in, says so, and returns how much is
+        /// to be paid: at least `min_out`, at most `max_out`.
+        #[inline(never)]
+        fn trade(
+            &mut self,
+            zero_for_one: bool,
+            amount_in: u128,
+            min_out: u128,
+            max_out: u128,
+            to: Address,
+        ) -> Result<u128, Error> {
+            let (x, y) = self.in_and_out(zero_for_one);
+            let out = self.checked_out(x, y, amount_in, min_out)?.min(max_out);
+            if out == 0 || out < min_out {
+                return Err(Error::InsufficientOutput);
+            }
+            let (x, y) = (x + amount_in, y - out);
+            if zero_for_one {
+                self.set_reserves(x, y)?;
+                emit_swap((amount_in, 0), (0, out), to);
+            } else {
+                self.set_reserves(y, x)?;
+                emit_swap((0, amount_in), (out, 0), to);
+            }
+            Ok(out)
         }
 
         fn checked_out(&self, x: u128, y: u128, dx: u128, min_out: u128) -> Result<u128, Error> {
@@ -377,40 +490,31 @@ pub mod pair {
         }
     }
 
+    /// Takes tokens from `from`, who allowed it.
+    #[inline(never)]
+    fn pull(token: TokenRef, from: Address, amount: u128) {
+        token.transfer_from(from, this(), amount);
+    }
+
+    /// Pays tokens.
+    #[inline(never)]
+    fn pay(token: TokenRef, to: Address, amount: u128) {
+        token.transfer(to, amount);
+    }
+
+    #[inline(never)]
+    fn emit_swap(
+        (amount0_in, amount1_in): (u128, u128),
+        (amount0_out, amount1_out): (u128, u128),
+        to: Address,
+    ) {
+        let trader = caller();
+        Swap { trader, amount0_in, amount1_in, amount0_out, amount1_out, to }.emit();
+    }
+
     // Not `saturating_add`: see "128-bit sums" in the SDK.
     fn sum(a: u128, b: u128) -> Result<u128, Error> {
         a.checked_add(b).ok_or(Error::AmountTooLarge)
-    }
-
-    /// The part of the amounts that is in the ratio of the reserves: one of them in whole.
-    fn in_ratio(reserves: Reserves, amount0: u128, amount1: u128) -> Result<(u128, u128), Error> {
-        let Reserves { reserve0, reserve1 } = reserves;
-        match mul_div(amount0, reserve1, reserve0) {
-            Some(matching1) if matching1 <= amount1 => Ok((amount0, matching1)),
-            _ => {
-                let matching0 = mul_div(amount1, reserve0, reserve1);
-                Ok((matching0.ok_or(Error::AmountTooLarge)?, amount1))
-            }
-        }
-    }
-
-    /// What `dx` brings in a pair that holds `x` of its token and `y` of the other, with a fee in
-    /// ten-thousandths, rounded down.
-    ///
-    /// # Errors
-    /// [`Error::AmountTooLarge`], [`Error::InsufficientOutput`] if it brings nothing, or
-    /// [`Error::InsufficientLiquidity`].
-    pub fn amount_out(x: u128, y: u128, dx: u128, fee: u128) -> Result<u128, Error> {
-        if dx > AMOUNT_MAX || x > AMOUNT_MAX {
-            return Err(Error::AmountTooLarge);
-        }
-        let dx_after_fee = dx * FEE_SCALE.saturating_sub(fee);
-        let out = mul_div(dx_after_fee, y, x * FEE_SCALE + dx_after_fee);
-        match out {
-            Some(0) => Err(Error::InsufficientOutput),
-            Some(out) if out < y => Ok(out),
-            _ => Err(Error::InsufficientLiquidity),
-        }
     }
 
     /// The reserves after a swap, if the curve allows it.
@@ -445,7 +549,8 @@ pub mod pair {
 
 #[cfg(test)]
 mod tests {
-    use crate::pair::{AMOUNT_MAX, Error, Reserves, after_swap, amount_out};
+    use crate::pair::{Error, Reserves, after_swap};
+    use tollway_interfaces::curve::{AMOUNT_MAX, CurveError, amount_in, amount_out};
 
     const FEE: u128 = 30;
 
@@ -475,6 +580,24 @@ mod tests {
     }
 
     #[test]
+    fn what_an_amount_needs_is_the_least_that_brings_it() {
+        for (x, y) in [(1_000_000, 5_000_000), (AMOUNT_MAX / 3, AMOUNT_MAX), (7, 12_345)] {
+            for part in [2, 3, 1_000, 5_000] {
+                let dy = y / part;
+                let Ok(dx) = amount_in(x, y, dy, FEE) else {
+                    continue;
+                };
+                assert!(amount_out(x, y, dx, FEE).is_ok_and(|out| out >= dy));
+                let less = amount_out(x, y, dx - 1, FEE);
+                assert!(less.is_err() || less.is_ok_and(|out| out < dy));
+            }
+        }
+        assert_eq!(amount_in(10, 10, 10, FEE), Err(CurveError::Everything));
+        assert_eq!(amount_in(10, 10, 0, FEE), Err(CurveError::Nothing));
+        assert_eq!(amount_in(10, 10, 1, 10_000), Err(CurveError::TooLarge));
+    }
+
+    #[test]
     fn limits_are_errors() {
         let reserves = Reserves { reserve0: 1_000, reserve1: 1_000 };
         assert_eq!(after_swap(reserves, (u128::MAX, 0), (0, 1), FEE), Err(Error::AmountTooLarge));
@@ -482,7 +605,7 @@ mod tests {
             after_swap(reserves, (1_000, 0), (0, 1_000), FEE),
             Err(Error::InsufficientLiquidity)
         );
-        assert_eq!(amount_out(1, 1, u128::MAX, FEE), Err(Error::AmountTooLarge));
-        assert_eq!(amount_out(0, 0, 1, FEE), Err(Error::InsufficientOutput));
+        assert_eq!(amount_out(1, 1, u128::MAX, FEE), Err(CurveError::TooLarge));
+        assert_eq!(amount_out(0, 0, 1, FEE), Err(CurveError::Nothing));
     }
 }

@@ -151,8 +151,14 @@ impl Walk<'_> {
     }
 
     fn expr(&mut self) -> Result<()> {
+        // A shard holds an expression, which is none.
+        self.expr_below(2)
+    }
+
+    fn expr_below(&mut self, depth: usize) -> Result<()> {
+        let below = self.below(depth)?;
         match self.byte()? {
-            0 | 1 | 7 => Ok(()),
+            0 | 1 | 7 | 8 => Ok(()),
             2 | 4 => {
                 self.take(2)?;
                 self.list(Self::bytes)
@@ -163,6 +169,10 @@ impl Walk<'_> {
             }
             5 => self.take(16).map(|_| ()),
             6 => self.bytes(),
+            9 => {
+                self.list(|walk| walk.expr_below(below))?;
+                self.take(2).map(|_| ())
+            }
             _ => Err(self.undecodable("no such expression")),
         }
     }

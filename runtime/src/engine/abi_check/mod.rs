@@ -137,6 +137,12 @@ pub enum AbiError {
     /// A constant is not a value of its type.
     #[error("{place}: constant {constant} is not a value of type {expected}")]
     BadConstant { place: String, constant: String, expected: String },
+    /// A shard of nothing, or of several values, or out of none or too many.
+    #[error("{place}: a shard is of one value, out of 1 to 256, not of {values} out of {count}")]
+    BadShard { place: String, values: usize, count: u16 },
+    /// A shard of a constant, or of what is not known before the run.
+    #[error("{place}: a shard can't be of a constant or of what is not known")]
+    ShardOfNoValue { place: String },
     /// A key part, list or contract is `Unknown`, which only arguments of calls can be.
     #[error("{place}: can't be unknown")]
     UnknownHere { place: String },

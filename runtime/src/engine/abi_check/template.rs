@@ -3,6 +3,7 @@
 
 use super::{AbiError, Checker, is_identifier};
 use tollway_host_api::key::KEY_BYTES_MAX;
+use tollway_host_api::shard::SHARD_COUNT_MAX;
 use tollway_host_api::{AccessTemplate, Expr, Method, Mode, Mutability, Text, Type};
 
 /// What is known of an expression's value.
@@ -110,6 +111,20 @@ impl<'a> Scope<'a> {
             Expr::Integer(value) => return Ok(Found::Integer(*value)),
             Expr::Bytes(bytes) => return Ok(Found::Bytes(bytes)),
             Expr::Unknown => return Ok(Found::Unknown),
+            Expr::CallId => return Ok(Found::Typed(&Type::U128)),
+            Expr::Shard { of, count } => {
+                let [value] = &**of else {
+                    let (place, values) = (place(), of.len());
+                    return Err(AbiError::BadShard { place, values, count: *count });
+                };
+                if *count == 0 || *count > SHARD_COUNT_MAX {
+                    return Err(AbiError::BadShard { place: place(), values: 1, count: *count });
+                }
+                return match self.expr(value, &place())? {
+                    Found::Typed(_) => Ok(Found::Typed(&Type::U8)),
+                    _ => Err(AbiError::ShardOfNoValue { place: place() }),
+                };
+            }
             Expr::Arg { param, path } => {
                 let field = self.method.params.get(usize::from(*param));
                 let no = || AbiError::NoSuchParam { place: place(), param: *param };

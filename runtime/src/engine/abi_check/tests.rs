@@ -323,6 +323,22 @@ fn lies_are_refused() {
     part(Expr::Integer(1), "constant 1 is not a value of type address");
     part(Expr::Bytes(list([0; 31])), "constant of 31 bytes is not a value of type address");
     part(Expr::Unknown, "can't be unknown");
+    part(Expr::CallId, "expected address, found u128");
+    let shard = |of: &[Expr], count: u16| Expr::Shard { of: list(of.iter().cloned()), count };
+    part(shard(&[Expr::Caller], 256), "expected address, found u8");
+    part(shard(&[element(0, &["too"])], 8), "path step \"too\" leads nowhere");
+    let bad = "a shard is of one value, out of 1 to 256, not of";
+    part(shard(&[], 8), &format!("{bad} 0 out of 8"));
+    part(shard(&[Expr::Caller, Expr::This], 8), &format!("{bad} 2 out of 8"));
+    part(shard(&[Expr::Caller], 0), &format!("{bad} 1 out of 0"));
+    part(shard(&[Expr::Caller], 257), &format!("{bad} 1 out of 257"));
+    for of in [Expr::Integer(1), Expr::Bytes(list([1; 32])), Expr::Unknown] {
+        part(shard(&[of], 8), "a shard can't be of a constant or of what is not known");
+    }
+    check_access(
+        &[key(Mode::Write, 0, &[shard(&[shard(&[Expr::Caller], 8)], 8)])],
+        "nests too deep at byte",
+    );
     check_access(
         &[key(Mode::Write, 0, &[element(0, &["to"])])],
         "method pay, access[0], key part 0: there is no loop 0 levels out",

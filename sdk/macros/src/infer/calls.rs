@@ -16,8 +16,10 @@ impl Walk<'_> {
             Value::Cell { field, keys } => {
                 self.all_used(&call.args)?;
                 let mode = match method.as_str() {
-                    "get" | "get_or" | "get_or_default" | "exists" => Mode::Read,
-                    "set" | "remove" => Mode::Write,
+                    "get" | "get_or" | "get_or_default" | "exists" | "has" | "require" => {
+                        Mode::Read
+                    }
+                    "set" | "remove" | "grant" | "revoke" | "offer" | "accept" => Mode::Write,
                     "add" | "sub" => Mode::Add,
                     _ => {
                         return Err(Error::new(
@@ -53,7 +55,10 @@ impl Walk<'_> {
                 self.lost(storage, &call.method)
             }
             Value::Data(values)
-                if matches!(method.as_str(), "clone" | "iter" | "into_iter" | "as_slice") =>
+                if matches!(
+                    method.as_str(),
+                    "clone" | "iter" | "into_iter" | "as_slice" | "rev"
+                ) =>
             {
                 Ok(Value::Known(values))
             }
@@ -72,7 +77,10 @@ impl Walk<'_> {
         is_client: bool,
     ) -> Result<Value> {
         match method {
-            "clone" | "copied" | "to_owned" | "iter" | "into_iter" | "as_slice" if !is_client => {
+            // A loop from the end touches what one from the front does.
+            "clone" | "copied" | "to_owned" | "iter" | "into_iter" | "as_slice" | "rev"
+                if !is_client =>
+            {
                 self.all_used(&call.args)?;
                 return Ok(Value::Known(values));
             }
@@ -145,6 +153,12 @@ impl Walk<'_> {
                 Some("this") if call.args.is_empty() && self.is_env(&path.path) => {
                     return Ok(Value::known(Known::This));
                 }
+                Some("call_id") if call.args.is_empty() && self.is_env(&path.path) => {
+                    return Ok(Value::known(Known::CallId));
+                }
+                Some("shard_of") if call.args.len() == 2 && self.is_env(&path.path) => {
+                    return self.shard(&call.args[0], &call.args[1]);
+                }
                 // A client made from an address is that address.
                 Some(name) if name.ends_with("Ref") && call.args.len() == 1 => {
                     return match self.expr(&call.args[0])?.plain() {
@@ -161,6 +175,24 @@ impl Walk<'_> {
             self.used(&call.func)?;
         }
         self.all_used(&call.args)
+    }
+
+    /// A shard is known if what it is of is, and the number of shards is a constant.
+    fn shard(&mut self, of: &Expr, count: &Expr) -> Result<Value> {
+        let of_value = self.expr(of)?;
+        self.used(count)?;
+        let (Value::Known(values), Some(count)) = (of_value.clone().plain(), shard_count(count))
+        else {
+            return self.lost(of_value, of);
+        };
+        let has_type = |known: &Known| {
+            matches!(known, Known::Caller | Known::This | Known::CallId | Known::Path { .. })
+        };
+        if !values.iter().all(has_type) {
+            return Ok(Value::Opaque);
+        }
+        let shard = |of| Known::Shard { of: Box::new(of), count: count.clone() };
+        Ok(Value::Data(values.into_iter().map(shard).collect()))
     }
 
     /// The function of the module, or of the storage struct, that a path means.

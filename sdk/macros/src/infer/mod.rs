@@ -24,7 +24,9 @@ mod value;
 
 use crate::interface::is_reserved;
 use crate::model::{Entry, Function, Kind, Model, PATTERN_PARAM, Param};
-use crate::template::{Known, Mode, Root, Template, is_constant_name, known_literal, merge};
+use crate::template::{
+    Known, Mode, Root, Template, is_constant_name, known_literal, merge, shard_count,
+};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::punctuated::Punctuated;
