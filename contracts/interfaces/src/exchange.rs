@@ -89,6 +89,9 @@ pub trait Router {
         to: Address,
         deadline_ms: u64,
     ) -> u128;
+    /// Gives exactly `amount_out` to `to` for what was sent to the path's first pair before, in the
+    /// same call: as much as `quote_exact_out` says, which it returns.
+    fn swap_sent_exact_out(path: Path, amount_out: u128, to: Address) -> u128;
     /// `swap_exact_in` over several paths between the same two tokens at
     /// once; `min_out` is for all of them together.
     fn split_exact_in(legs: Vec<Leg>, min_out: u128, to: Address, deadline_ms: u64) -> u128;

@@ -113,6 +113,24 @@ pub mod router {
             Ok(amount_in)
         }
 
+        /// Gives exactly `amount_out` to `to` for what was sent to the path's first pair before, in
+        /// the same call; returns how much is needed of that, which is what
+        /// [`quote_exact_out`](Self::quote_exact_out) says. What was sent beyond stays in the pair.
+        /// For contracts that trade for somebody: his tokens go straight from him to the pair.
+        #[call]
+        pub fn swap_sent_exact_out(
+            &mut self,
+            path: Path,
+            amount_out: u128,
+            to: Address,
+        ) -> Result<u128, Error> {
+            let tokens = ends(&path, to)?;
+            let amounts = needed(&path, amount_out);
+            let amount_in = pass_on(&path, &amounts);
+            finish(tokens, (amount_in, u128::MAX), (amount_out, amount_out), to)?;
+            Ok(amount_in)
+        }
+
         /// [`swap_exact_in`](Self::swap_exact_in) over several paths between the same two tokens
         /// at once, one after the other; `min_out` is for all of them together.
         #[call]
@@ -242,26 +260,32 @@ pub mod router {
     }
 
     /// Sends what is needed of the caller's along a path, if it is at most `max_in`, and returns
-    /// how much that was. Every hop gives exactly what the next one needs: where the curve would
-    /// give a unit more, the pair keeps it.
+    /// how much that was.
     #[inline(never)]
     fn go_exactly(path: &Path, amounts: &[u128], max_in: u128) -> Result<u128, Error> {
+        let amount_in = amounts.last().copied().unwrap_or(0);
+        if amount_in > max_in {
+            return Err(Error::ExcessiveInput);
+        }
+        pull(path.first.token_in, path.first.pair.address(), amount_in);
+        Ok(pass_on(path, amounts))
+    }
+
+    /// Passes on what the first pair got, and returns how much was needed. Every hop gives exactly
+    /// what the next one needs: where the curve would give a unit more, the pair keeps it.
+    #[inline(never)]
+    fn pass_on(path: &Path, amounts: &[u128]) -> u128 {
         let mut left = amounts.iter().rev();
         // There are two more amounts than hops after the first.
         let mut next = || left.next().copied().unwrap_or(0);
         let amount_in = next();
-        if amount_in > max_in {
-            return Err(Error::ExcessiveInput);
-        }
-        let first = &path.first;
-        pull(first.token_in, first.pair.address(), amount_in);
         let amount = next();
-        swap(first, amount, amount);
+        swap(&path.first, amount, amount);
         for hop in &path.rest {
             let amount = next();
             swap(hop, amount, amount);
         }
-        Ok(amount_in)
+        amount_in
     }
 
     #[inline(never)]

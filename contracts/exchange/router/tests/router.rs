@@ -419,6 +419,28 @@ fn the_router_keeps_nothing_and_tokens_are_neither_made_nor_lost() {
 }
 
 #[test]
+fn what_was_sent_before_is_swapped_for_an_exact_amount() {
+    let mut world = World::new();
+    let [alice, shop] = [world.trader("alice"), world.chain.account("shop")];
+    let path = world.path(0, &[0, 1], shop);
+    let swap = world.router.call(alice, "swap_sent_exact_out", (&path, 10_000u128, shop));
+    // Nothing was sent.
+    assert!(!world.chain.run(swap.clone()).receipt.is_success());
+    let needed: u128 =
+        world.chain.query(world.router, "quote_exact_out", (&path, 10_000u128));
+    let send = |amount: u128| world.tokens[0].call(alice, "transfer", (path.0.0, amount));
+    let (short, rest) = (send(needed - 1), send(1));
+    world.chain.run(short).succeeded();
+    assert!(!world.chain.run(swap.clone()).receipt.is_success());
+    world.chain.run(rest).succeeded();
+    assert_eq!(world.chain.run(swap).returned::<u128>(), needed);
+    assert_eq!(world.held(2, shop), 10_000);
+    // Who shall get it is in the path.
+    let other = world.router.call(alice, "swap_sent_exact_out", (&path, 10_000u128, alice));
+    world.chain.run(other).reverted_with("BrokenPath");
+}
+
+#[test]
 fn methods_keep_their_budget() {
     let mut world = World::new();
     let alice = world.trader("alice");
@@ -430,6 +452,8 @@ fn methods_keep_their_budget() {
         world.exact_out(alice, &path, 10_000, u128::MAX, alice),
         router.call(alice, "split_exact_in", (&legs, 1u128, alice, u64::MAX)),
         router.call(alice, "split_exact_out", (&legs, u128::MAX, alice, u64::MAX)),
+        world.tokens[0].call(alice, "transfer", (path.0.0, 50_000u128)),
+        router.call(alice, "swap_sent_exact_out", (&path, 10_000u128, alice)),
         router.call(alice, "quote_exact_in", (&path, 10_000u128)),
         router.call(alice, "quote_exact_out", (&path, 10_000u128)),
     ];
