@@ -24,7 +24,7 @@ pub fn call(caller: Address, contract: Address, method: &str, args: impl BorshSe
 /// A block that follows the runtime's head.
 pub fn next_block(runtime: &Runtime, calls: Vec<Call>) -> Block {
     let height = Height(runtime.head().0 + 1);
-    Block { height, time_ms: time_ms(height.0), calls }
+    Block { height, time_ms: time_ms(height.0), calls, ..Block::default() }
 }
 
 /// The time of a block, in milliseconds since the Unix epoch. Any will do that goes up with the

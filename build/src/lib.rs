@@ -11,6 +11,10 @@
 //! lie outside of the contract's workspace: it is part of the names by which the compiler orders
 //! things. A dependency by version or git revision has none.
 //!
+//! There is no `wasm-opt`: it would take 11 to 28 % off the sample contracts (token: 10,492 bytes to 9,107),
+//! which nobody pays for, and make the code hash depend on the version of a second compiler. Whoever wants
+//! it runs it on the file that was built; the ABI stays.
+//!
 //! # Examples
 //! ```no_run
 //! let contracts = tollway_build::ContractBuild::new("guestbook").run()?;

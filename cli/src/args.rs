@@ -1,7 +1,12 @@
 //! The command line.
 
+mod author;
 mod state;
 
+pub(crate) use author::{
+    AbiArgs, BuildArgs, CheckUpgradeArgs, ClientArgs, ClientLang, NewArgs, ReferenceFormat,
+    TestArgs,
+};
 pub(crate) use state::{BlockReplayArgs, ExportArgs, ImportArgs, StateCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -22,11 +27,22 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Start a contract: a crate that works, with its tests
+    #[command(after_help = author::NEW_EXAMPLES)]
+    New(NewArgs),
+    /// Compile a contract to Wasm, reproducibly, and check it as an upload would
+    #[command(after_help = author::BUILD_EXAMPLES)]
+    Build(BuildArgs),
+    /// Build a contract, then run its tests
+    Test(TestArgs),
     /// Run an exchange at four levels of contention, and draw what happened
     Demo(DemoArgs),
     /// Show a contract: methods, the keys they touch, and which calls wait for each other
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
+    /// Say what becomes of stored values and of callers if a code takes the place of another
+    #[command(after_help = author::CHECK_UPGRADE_EXAMPLES)]
+    CheckUpgrade(CheckUpgradeArgs),
     /// Say how parallel a block is: chains, hot keys, speed-ups possible
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(PlanArgs),
@@ -52,8 +68,18 @@ pub(crate) enum Command {
         /// The folder to write to; made if it is missing
         dir: PathBuf,
     },
-    /// Print the reference page of the host functions, in Markdown
-    Reference,
+    /// Write a typed client of a contract
+    #[command(after_help = author::CLIENT_EXAMPLES)]
+    Client(ClientArgs),
+    /// Print a contract's ABI as JSON, or give a module one that is described so
+    #[command(after_help = author::ABI_EXAMPLES)]
+    Abi(AbiArgs),
+    /// Print the reference of the host functions
+    Reference {
+        /// As what
+        #[arg(long, value_enum, default_value_t)]
+        format: ReferenceFormat,
+    },
 }
 
 const INSPECT_EXAMPLES: &str = "\

@@ -24,7 +24,10 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+mod abi;
 mod args;
+mod built;
+mod client;
 mod commands;
 
 mod demo;
@@ -35,6 +38,7 @@ mod traced;
 
 mod chrome;
 mod inspect;
+mod new;
 mod reference;
 mod report;
 mod scaling;

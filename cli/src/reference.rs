@@ -1,11 +1,22 @@
 //! The reference page of the host functions, generated from the one table that describes them.
 
+mod c_header;
+
+use crate::args::ReferenceFormat;
 use tollway_host_api::functions::{HOST_FUNCTIONS, HOST_MODULE, HostFunction, WordType};
 use tollway_host_api::key::KEY_BYTES_MAX;
 use tollway_host_api::status::CallStatus;
 
+/// The reference in one of its forms.
+pub(crate) fn reference(format: ReferenceFormat) -> String {
+    match format {
+        ReferenceFormat::Markdown => markdown(),
+        ReferenceFormat::CHeader => c_header::c_header(),
+    }
+}
+
 /// The page, in Markdown.
-pub(crate) fn reference() -> String {
+fn markdown() -> String {
     let mut page = format!(
         "# Host functions\n\n\
          <!-- Generated from host-api/src/functions.rs: cargo run --release -p tollway-cli -- \
@@ -63,7 +74,7 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/host-functions.md");
         let committed = std::fs::read_to_string(path).unwrap_or_default();
         assert!(
-            committed == reference(),
+            committed == markdown(),
             "docs/host-functions.md is stale; write it anew with\n    \
              cargo run --release -p tollway-cli -- reference > docs/host-functions.md"
         );
@@ -71,7 +82,7 @@ mod tests {
 
     #[test]
     fn every_function_has_a_part() {
-        let page = reference();
+        let page = markdown();
         for function in HOST_FUNCTIONS {
             assert!(page.contains(&format!("\n## `{}`\n", function.name)));
             assert!(page.contains(&signature(function)));

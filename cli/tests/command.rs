@@ -17,6 +17,12 @@ fn help_names_every_command() {
         "plan",
         "trace",
         "replay",
+        "new",
+        "build",
+        "test",
+        "check-upgrade",
+        "client",
+        "abi",
         "bench",
         "state",
         "export",
@@ -357,7 +363,21 @@ fn bench_payments_and_votes_print_lines_too() {
 
 #[test]
 fn one_thread_count_has_no_curve() {
-    let records = json_lines(&["bench", "votes", "--threads", "2", "--blocks", "1", "--json"]);
+    let records = json_lines(&[
+        "new",
+        "build",
+        "test",
+        "check-upgrade",
+        "client",
+        "abi",
+        "bench",
+        "votes",
+        "--threads",
+        "2",
+        "--blocks",
+        "1",
+        "--json",
+    ]);
     assert_eq!(records.len(), 1);
     assert!(records[0]["speedup"].is_null() && records[0]["scaling"].is_null());
 }

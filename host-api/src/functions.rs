@@ -6,6 +6,9 @@
 //! inside it, a key longer than [`crate::key::KEY_BYTES_MAX`] or any other misuse stops the call
 //! with a trap, which costs it its whole gas limit. Lengths are charged before ranges are checked,
 //! so a length that the gas left does not cover ends as out of gas.
+//!
+//! Hashes and signatures cost five gas for each nanosecond that they take a Zen 4 server core,
+//! rounded up, which is dear beside most Wasm: a block full of them takes no longer than others.
 
 /// The import module of every host function.
 pub const HOST_MODULE: &str = "tollway";
@@ -58,6 +61,9 @@ macro_rules! for_each_host_function {
             /// The position of the top-level call in its block, from 0. With the height it makes an
             /// identifier that needs no stored counter.
             fn call_index() -> u32 = 10 + 0;
+            /// Writes the block's seed for random numbers, 32 bytes, to `out`: all zeros if the host chain
+            /// has none, and in queries and `init`, which run outside of blocks.
+            fn seed(out: u32) = 20 + 0;
             /// Writes this call's arguments to `out`, which has room for as many bytes as the entry
             /// point was told.
             fn args(out: u32) = 20 + 1;
@@ -115,6 +121,33 @@ macro_rules! for_each_host_function {
             fn forward_failure() = 0 + 0;
             /// The gas that this call has left.
             fn gas_left() -> u64 = 10 + 0;
+            /// Writes the SHA-256 (FIPS 180-4) of `data` to `out`, 32 bytes.
+            fn sha256(data: u32, data_len: u32, out: u32) = 1_000 + 10;
+            /// Writes the Keccak-256 of `data` to `out`, 32 bytes: with the padding that Ethereum uses,
+            /// not that of SHA3-256.
+            fn keccak256(data: u32, data_len: u32, out: u32) = 2_000 + 12;
+            /// Writes the BLAKE3 hash of `data`, without a key, to `out`, 32 bytes.
+            fn blake3(data: u32, data_len: u32, out: u32) = 500 + 8;
+            /// Whether the 64 bytes at `signature` are an Ed25519 signature (RFC 8032: `R`, then `s`) of
+            /// the message, as it is, by the 32-byte public key: 1 or 0. The rules are the strict ones, so
+            /// that no two verifiers differ: the equation without the cofactor, `s` below the group's order,
+            /// public key and `R` in canonical form, neither of small order. Anything malformed is 0.
+            fn ed25519_verify(public_key: u32, message: u32, message_len: u32, signature: u32) -> u32 = 200_000 + 7;
+            /// Whether the 64 bytes at `signature` (`r`, then `s`, big-endian) are an ECDSA signature on the
+            /// curve secp256k1 of the 32-byte digest, which is the message's hash, by the 33-byte public key
+            /// (SEC 1, compressed): 1 or 0. A signature has one form: `s` is at most half of the group's
+            /// order, which a signer reaches by `n - s`. Anything malformed is 0.
+            fn secp256k1_verify(public_key: u32, digest: u32, signature: u32) -> u32 = 300_000 + 0;
+            /// Finds the public key by which `signature` is a valid one of the digest for
+            /// `secp256k1_verify`, and writes its coordinates (x, then y, big-endian) to `out`, 64 bytes: 1;
+            /// 0 if there is none, and nothing is written. `recovery_id` is 0 or 1, the parity of y of the
+            /// point that was signed with, and 2 more if its x was not below the group's order; any other
+            /// number is malformed. Ethereum's `v` is this and 27. The last 20 bytes of the coordinates'
+            /// Keccak-256 are the Ethereum address.
+            fn secp256k1_recover(digest: u32, signature: u32, recovery_id: u32, out: u32) -> u32 = 300_000 + 0;
+            /// Like `secp256k1_verify`, also its rule for `s`, on the curve secp256r1, which is P-256 and that
+            /// of passkeys. Many signers there give either `s`: take the smaller one of `s` and `n - s`.
+            fn secp256r1_verify(public_key: u32, digest: u32, signature: u32) -> u32 = 850_000 + 0;
         }
     };
 }

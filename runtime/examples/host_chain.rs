@@ -43,7 +43,8 @@ impl Chain {
         pool: Vec<Transaction>,
     ) -> Result<(Block, Vec<Receipt>), Box<dyn Error>> {
         let height = Height(self.runtime.head().0 + 1);
-        let mut block = Block { height, time_ms: height.0 * 1_000, calls: Vec::new() };
+        // A chain that draws random numbers also sets `seed`, from what nobody could know before.
+        let mut block = Block { height, time_ms: height.0 * 1_000, ..Block::default() };
         for transaction in pool {
             let nonce = self.nonces.entry(transaction.sender).or_default();
             if *nonce == transaction.nonce && transaction.call.caller == transaction.sender {

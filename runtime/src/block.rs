@@ -53,16 +53,20 @@ pub struct Call {
 /// # Examples
 /// ```
 /// use tollway::{Block, Height};
-/// let block = Block { height: Height(7), time_ms: 1_700_000_000_000, calls: vec![] };
+/// let block = Block { height: Height(7), time_ms: 1_700_000_000_000, ..Block::default() };
 /// let bytes = borsh::to_vec(&block).unwrap();
 /// assert_eq!(borsh::from_slice::<Block>(&bytes).unwrap(), block);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Block {
     /// Its height: one more than the head's.
     pub height: Height,
     /// Its time in milliseconds since the Unix epoch, as the host chain says.
     pub time_ms: u64,
+    /// What contracts draw random numbers from: of a beacon or a verifiable function that the chain
+    /// trusts, and known only after the calls were fixed. Zeros if the chain has none; whoever
+    /// builds a block can then foretell, and choose, what is drawn in it.
+    pub seed: [u8; 32],
     /// The calls, first to last.
     pub calls: Vec<Call>,
 }

@@ -26,7 +26,7 @@
 //! let mut runtime = Runtime::new(Config { threads: 2, ..Config::default() })?;
 //! let code = runtime.upload(&wasm)?;
 //! // … instantiate contracts, then for each block:
-//! let block = Block { height: Height(1), time_ms: 0, calls: vec![] };
+//! let block = Block { height: Height(1), ..Block::default() };
 //! let outcome = runtime.execute(&block)?;
 //! runtime.commit(outcome.batch)?;
 //! println!("{} receipts, state {}", outcome.receipts.len(), runtime.state_root()?);
@@ -53,6 +53,7 @@ mod repair;
 mod resolve;
 
 // What a block stands on.
+pub mod crypto;
 pub mod engine;
 mod keeper;
 mod registry;

@@ -434,13 +434,25 @@ fn deep_module() -> Vec<u8> {
 const MEMORY_END: u32 = 2 << 16;
 
 /// Names of parameters that point into memory.
-const POINTERS: [&str; 7] = ["out", "key", "value", "data", "address", "method", "args"];
+const POINTERS: [&str; 11] = [
+    "out",
+    "key",
+    "value",
+    "data",
+    "address",
+    "method",
+    "args",
+    "public_key",
+    "message",
+    "digest",
+    "signature",
+];
 
 /// Parameters with which each host function works, after [`PREPARE`]. A function that is new in the
 /// table fails the tests until it stands here.
 fn good_params(function: &str) -> Vec<u64> {
     match function {
-        "caller" | "this" | "args" => vec![2_000],
+        "caller" | "this" | "args" | "seed" => vec![2_000],
         "height" | "time_ms" | "call_index" | "sequence" | "gas_left" | "revert" => vec![],
         "forward_failure" => vec![],
         "immutables" | "call_output" => vec![2_000, 100],
@@ -449,6 +461,10 @@ fn good_params(function: &str) -> Vec<u64> {
         "remove" => vec![0, 2],
         "add" | "sub" => vec![0, 2, 1, 0],
         "emit" => vec![0, 8, 16],
+        "sha256" | "keccak256" | "blake3" => vec![8, 16, 2_000],
+        "ed25519_verify" => vec![0, 8, 16, 100],
+        "secp256k1_verify" | "secp256r1_verify" => vec![0, 100, 200],
+        "secp256k1_recover" => vec![0, 100, 1, 2_000],
         "output" => vec![8, 16],
         // Arguments that `answer` does not take, so that the range of them counts.
         "call" => vec![1_000, 1_100, 6, 0, 8, 0],

@@ -55,7 +55,7 @@ fn calls(contract: Address, height: u64) -> Vec<Call> {
 
 fn block_after(runtime: &Runtime, contract: Address) -> Block {
     let height = Height(runtime.head().0 + 1);
-    Block { height, time_ms: height.0, calls: calls(contract, height.0) }
+    Block { height, time_ms: height.0, calls: calls(contract, height.0), ..Block::default() }
 }
 
 /// Runs the next block, keeps it with the state, and compares it with the oracle.

@@ -1257,7 +1257,12 @@ fn prepare(case: &Case, config: &Config) -> (Runtime, Address) {
     };
     let contract = runtime.instantiate(request).expect("it is made");
     let set_up = call(contract, "set_up");
-    let block = Block { height: Height(HEIGHT - 1), time_ms: TIME_MS, calls: vec![set_up] };
+    let block = Block {
+        height: Height(HEIGHT - 1),
+        time_ms: TIME_MS,
+        calls: vec![set_up],
+        ..Block::default()
+    };
     let outcome = runtime.execute(&block).expect("the block is valid");
     assert!(outcome.receipts[0].is_success(), "{}: {:?}", case.name, outcome.receipts[0]);
     runtime.commit(outcome.batch).expect("the batch follows the head");
@@ -1270,7 +1275,7 @@ fn block(case: &Case, contract: Address) -> Block {
         let (method, args, gas_limit) = ((*method).to_owned(), args.clone(), Gas(*gas_limit));
         Call { caller: ALICE, contract, method, args, gas_limit }
     });
-    Block { height: Height(HEIGHT), time_ms: TIME_MS, calls: calls.collect() }
+    Block { height: Height(HEIGHT), time_ms: TIME_MS, calls: calls.collect(), ..Block::default() }
 }
 
 #[test]

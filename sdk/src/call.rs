@@ -1,5 +1,6 @@
 //! Calls to other contracts: what the clients of [`interface`](macro@crate::interface) do.
 
+use crate::entry::NoError;
 use crate::sys::{self, Buffer, trap};
 use crate::typed::{STACK_BYTES_MAX, Typed, decode_all, is_small, with_encoded};
 use tollway_host_api::{Address, CallStatus};
@@ -15,22 +16,50 @@ pub trait Client: Typed {
     fn address(&self) -> Address;
 }
 
-/// A call to another contract failed; nothing that it did remains.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CallError {
-    /// How it failed; never [`CallStatus::Ok`].
-    pub status: CallStatus,
+/// What an interface can say that its contracts revert with: a type that crosses the border, or
+/// [`NoError`] for an interface that does not say.
+pub trait CalleeError: Sized {
+    /// The error that the last call reverted with, if it is one of these.
+    #[doc(hidden)]
+    fn of_last_call() -> Option<Self>;
 }
 
-impl CallError {
-    /// The callee's error, if it reverted with one of type `E`.
-    ///
-    /// Only the last call's error is kept: ask before making another call.
-    pub fn revert_data<E: Typed>(&self) -> Option<E> {
-        if self.status != CallStatus::Reverted {
-            return None;
-        }
+impl<E: Typed> CalleeError for E {
+    #[inline]
+    fn of_last_call() -> Option<Self> {
         output()
+    }
+}
+
+impl CalleeError for NoError {
+    #[inline(always)]
+    fn of_last_call() -> Option<Self> {
+        None
+    }
+}
+
+/// A call to another contract failed; nothing that it did remains.
+///
+/// `E` is the error that the callee's [`interface`](macro@crate::interface) names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallError<E = NoError> {
+    /// How it failed; never [`CallStatus::Ok`].
+    pub status: CallStatus,
+    /// What it reverted with, if it reverted and that is an `E`.
+    ///
+    /// A callee that lets the failure of a contract that it called be its own reverts with that
+    /// contract's error, whose bytes may be those of an `E` that was not meant.
+    pub error: Option<E>,
+}
+
+impl<E: CalleeError> CallError<E> {
+    #[cold]
+    fn of(status: CallStatus) -> Self {
+        let error = match status {
+            CallStatus::Reverted => E::of_last_call(),
+            _ => None,
+        };
+        Self { status, error }
     }
 
     /// Ends this call with the failure of the last one, as if it were its own.
@@ -57,10 +86,15 @@ fn output<R: Typed>() -> Option<R> {
 /// # Errors
 /// [`CallError`] if the call failed.
 #[inline]
-pub fn try_raw(contract: &Address, method: &str, args: &[u8], gas: u64) -> Result<(), CallError> {
+pub fn try_raw<E: CalleeError>(
+    contract: &Address,
+    method: &str,
+    args: &[u8],
+    gas: u64,
+) -> Result<(), CallError<E>> {
     match sys::call(contract, method, args, gas) {
         CallStatus::Ok => Ok(()),
-        status => Err(CallError { status }),
+        status => Err(CallError::of(status)),
     }
 }
 
@@ -71,11 +105,11 @@ pub fn try_raw(contract: &Address, method: &str, args: &[u8], gas: u64) -> Resul
 /// # Errors
 /// [`CallError`] if the call failed.
 #[inline(always)]
-pub fn try_call<A: Typed, R: Typed>(
+pub fn try_call<A: Typed, R: Typed, E: CalleeError>(
     contract: &Address,
     method: &str,
     args: &A,
-) -> Result<R, CallError> {
+) -> Result<R, CallError<E>> {
     with_encoded(args, |bytes| try_raw(contract, method, bytes, 0))?;
     if let Some(0) = R::SIZE_MAX
         && let Some(nothing) = decode_all(&[])
@@ -91,7 +125,7 @@ pub fn try_call<A: Typed, R: Typed>(
 /// Like [`try_call`], but a failure of the callee is a failure of this call.
 #[inline(always)]
 pub fn call<A: Typed, R: Typed>(contract: &Address, method: &str, args: &A) -> R {
-    match try_call(contract, method, args) {
+    match try_call::<A, R, NoError>(contract, method, args) {
         Ok(value) => value,
         Err(error) => error.forward(),
     }

@@ -2,7 +2,7 @@
 
 use crate::sys;
 
-pub use crate::sys::{call_index, caller, gas_left, height, sequence, this, time_ms};
+pub use crate::sys::{call_index, caller, gas_left, height, seed, sequence, this, time_ms};
 
 /// An identifier that no other use in any call of any block gets: for orders, positions, receipts.
 ///

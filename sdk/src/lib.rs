@@ -89,7 +89,7 @@
 //! | attribute | on | what it makes |
 //! | --- | --- | --- |
 //! | `#[immutables]` | a struct | `self.imm`, loaded when a method first looks at it |
-//! | `#[storage]` | a struct of [`Item`], [`Counter`], [`Map`], [`Transient`] | the state; a field's index is the first byte of its keys |
+//! | `#[storage]` | a struct of [`Item`], [`Counter`], [`Role`], [`Owner`], [`Map`], [`Transient`] | the state; a field's index is the first byte of its keys |
 //! | `#[event]` | a struct | `.emit()` |
 //! | `#[error]` | an enum | what `Err` of an entry point carries |
 //! | `#[init]` | the method `init` | runs once, at instantiation |
@@ -142,6 +142,53 @@
 //! - What many calls read and write can have [shards](shard_of): `self.pools.at(shard_of(&caller(),
 //!   8))`. A counter needs none.
 //!
+//! # Failures of other contracts
+//!
+//! A client's `transfer` fails the caller when the callee fails; its twin `try_transfer` returns the
+//! failure, a [`CallError`](call::CallError). An interface that names the errors of its contracts,
+//! `#[interface(error = TokenError)]`, has them there as values:
+//!
+//! ```
+//! use tollway_sdk::call::CallError;
+//! use tollway_sdk::{Address, contract_type, interface};
+//!
+//! #[contract_type]
+//! pub enum TokenError {
+//!     NotOwner,
+//!     InsufficientBalance,
+//! }
+//!
+//! #[interface(error = TokenError)]
+//! pub trait Token {
+//!     fn transfer(to: Address, amount: u128);
+//! }
+//!
+//! /// Whether it was paid; `false` if there was too little.
+//! pub fn pay(token: TokenRef, to: Address) -> bool {
+//!     match token.try_transfer(to, 5) {
+//!         Ok(()) => true,
+//!         Err(CallError { error: Some(TokenError::InsufficientBalance), .. }) => false,
+//!         Err(other) => other.forward(),
+//!     }
+//! }
+//! ```
+//!
+//! # Who may do what
+//!
+//! [`Role`] is a cell that says whether its key's account has a right, [`Owner`] one that holds an
+//! owner who can hand over in two steps. A check is one line, and reads one key that hardly anyone
+//! writes: `self.minters.at(caller()).require(Error::NotMinter)?`. See [`roles`].
+//!
+//! # Hashes and signatures
+//!
+//! [`crypto`] has SHA-256, Keccak-256 and BLAKE3, and checks signatures of Ed25519, secp256k1 and
+//! secp256r1: the host computes them, at native speed.
+//!
+//! # Random numbers
+//!
+//! [`Random`] draws from the block's seed. What that is worth, and how a contract has to go about it,
+//! is told there: whoever can foretell or refuse a draw has already won.
+//!
 //! # 128-bit sums
 //!
 //! Contracts are compiled with wide arithmetic, and rustc 1.95 gets one thing wrong with it:
@@ -155,13 +202,18 @@ extern crate alloc;
 // For hosts of contracts that run natively, in tests.
 #[cfg(not(target_family = "wasm"))]
 extern crate std;
+// The macros name this crate from outside.
+extern crate self as tollway_sdk;
 
 pub mod call;
+pub mod crypto;
 pub mod entry;
 pub mod env;
 pub mod key;
 pub mod math;
 pub mod private;
+pub mod random;
+pub mod roles;
 pub mod storage;
 #[allow(unsafe_code, reason = "the border to the host needs it, and nothing else does")]
 pub mod sys;
@@ -172,6 +224,8 @@ pub use private as __private;
 
 pub use borsh;
 pub use key::{KeyPart, shard_of};
+pub use random::Random;
+pub use roles::{Owner, Role};
 pub use storage::{Counter, Item, Map, Transient, Underflow};
 #[cfg(not(target_family = "wasm"))]
 pub use sys::native;

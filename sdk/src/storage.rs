@@ -22,9 +22,10 @@ use core::marker::PhantomData;
 use tollway_host_api::window::WINDOW_VALUE_BYTES_MAX;
 use tollway_host_api::{StorageField, Text, Type};
 
-/// A kind of cell: [`Item`], [`Counter`] or [`Transient`].
+/// A kind of cell: [`Item`], [`Counter`], [`Role`](crate::Role), [`Owner`](crate::Owner) or
+/// [`Transient`].
 #[diagnostic::on_unimplemented(
-    message = "a map holds `Item<T>`, `Counter` or `Transient<T>`, not `{Self}`",
+    message = "a map holds `Item<T>`, `Counter`, `Role`, `Owner` or `Transient<T>`, not `{Self}`",
     label = "not a cell"
 )]
 pub trait Cell {
@@ -43,7 +44,7 @@ pub trait Cell {
 
 /// A storage field: what the `#[storage]` struct may hold.
 #[diagnostic::on_unimplemented(
-    message = "a storage field is an `Item<T>`, a `Counter`, a `Transient<T>` or a `Map<K, C>`, not `{Self}`",
+    message = "a storage field is an `Item<T>`, a `Counter`, a `Role`, an `Owner`, a `Transient<T>` or a `Map<K, C>`, not `{Self}`",
     label = "not a storage field"
 )]
 pub trait Storage {

@@ -218,7 +218,18 @@ impl Typed for Address {
 
 /// Bytes of any length. (`Vec<u8>` is a list of numbers: the same bytes, but tools print it
 /// number by number.)
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    borsh::BorshSerialize,
+    borsh::BorshDeserialize,
+)]
 pub struct Bytes(pub Vec<u8>);
 
 impl Typed for Bytes {

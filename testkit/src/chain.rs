@@ -1,6 +1,7 @@
 //! The chain: accounts, contracts, time, and blocks that two executors agree on.
 
 use crate::figures::Figures;
+use crate::native::{Env, Machine, Twin, Twins, may_run_natively};
 use crate::ran::{Names, Ran};
 use crate::uses::{Lint, Lints, Uses};
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -8,18 +9,25 @@ use std::sync::Arc;
 use tollway::kept_state::MemoryBackend;
 use tollway::oracle::{Oracle, Watched};
 use tollway::{
-    Address, BlockTrace, Call, CodeHash, Config, Gas, Height, Instantiate, Outcome, Runtime,
-    Upgrade, UpgradeError,
+    Address, BlockTrace, Call, CodeHash, Config, Gas, Height, Instantiate, Outcome, Receipt,
+    Runtime, Upgrade, UpgradeError,
 };
+use tollway_sdk::native::Native;
 
 /// What each call may use, unless a test says otherwise: enough for whatever does not run away.
 const GAS_LIMIT: Gas = Gas(10_000_000);
 
 /// Milliseconds from one block to the next.
-const BLOCK_TIME_MS: u64 = 1_000;
+pub(crate) const BLOCK_TIME_MS: u64 = 1_000;
 
 /// The time of the first block, in milliseconds: 2026-01-01, so that nothing looks like a small number.
-const START_MS: u64 = 1_767_225_600_000;
+pub(crate) const START_MS: u64 = 1_767_225_600_000;
+
+/// The account of a name.
+pub(crate) fn account(name: &str) -> Address {
+    let mut hasher = blake3::Hasher::new_derive_key("tollway 2026 test account v1");
+    Address(*hasher.update(name.as_bytes()).finalize().as_bytes())
+}
 
 /// An instantiated contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,9 +135,11 @@ pub struct TestChain {
     runtime: Runtime,
     names: Names,
     time_ms: u64,
+    seed: [u8; 32],
     instantiated: u64,
     figures: Figures,
     uses: Uses,
+    twins: Twins,
 }
 
 impl Default for TestChain {
@@ -158,16 +168,17 @@ impl TestChain {
             runtime: runtime.unwrap_or_else(|error| panic!("the chain can't start: {error}")),
             names: Names::default(),
             time_ms: START_MS,
+            seed: [0; 32],
             instantiated: 0,
             figures: Figures::default(),
             uses: Uses::default(),
+            twins: Twins::default(),
         }
     }
 
     /// An account of this name; the same name is the same account. It is shown by its name.
     pub fn account(&mut self, name: &str) -> Address {
-        let mut hasher = blake3::Hasher::new_derive_key("tollway 2026 test account v1");
-        let address = Address(*hasher.update(name.as_bytes()).finalize().as_bytes());
+        let address = account(name);
         self.names.add_account(address, name);
         address
     }
@@ -220,6 +231,7 @@ impl TestChain {
         let address = address.unwrap_or_else(|error| panic!("no contract can be made: {error}"));
         let code = self.runtime.code(&code).expect("it was uploaded");
         self.uses.add_contract(&code.abi);
+        self.twins.add_contract(address);
         self.names.add_contract(address, Arc::new(code.abi.clone()));
         Contract { address }
     }
@@ -248,12 +260,38 @@ impl TestChain {
         self.runtime.upgrade(request)?;
         let code = self.runtime.code(&code).expect("it was uploaded");
         self.names.add_contract(contract.address, Arc::new(code.abi.clone()));
+        // Its native twin, if it had one, is that of the code that it had.
+        self.twins.add_contract(contract.address);
         Ok(())
+    }
+
+    /// Has a contract run natively, too, from now on: every call, block by block and in queries,
+    /// runs both ways, and a difference fails the test. See [`crate::native`].
+    ///
+    /// # Panics
+    /// If that is another contract, or another version of it.
+    pub fn also_native(&mut self, contract: Contract, native: &'static Native) -> &mut Self {
+        let abi = self.names.abi(&contract.address).expect("it was deployed here");
+        assert!(
+            **abi == *native.abi,
+            "the native contract {} is not what the Wasm of {} was made of",
+            native.abi.name,
+            abi.name
+        );
+        let found = self.runtime.registry().find(&contract.address).expect("it was deployed here");
+        let immutables = self.runtime.registry().contract(found).immutables.to_vec();
+        self.twins.add_twin(contract.address, Twin { native, immutables });
+        self
     }
 
     /// Lets time pass before the next block, beside the second that it takes.
     pub fn pass_ms(&mut self, time_ms: u64) {
         self.time_ms += time_ms;
+    }
+
+    /// Sets the seed from which contracts draw in the blocks that follow; zeros until then.
+    pub fn set_seed(&mut self, seed: [u8; 32]) {
+        self.seed = seed;
     }
 
     /// The time of the last block, in milliseconds since 1970.
@@ -282,11 +320,20 @@ impl TestChain {
         let calls: Vec<Call> = calls.into_iter().collect();
         self.time_ms += BLOCK_TIME_MS;
         let height = Height(self.height().0 + 1);
-        let block = tollway::Block { height, time_ms: self.time_ms, calls };
+        let block = tollway::Block { height, time_ms: self.time_ms, seed: self.seed, calls };
         let mut oracle = Oracle::new(&self.runtime);
         let (mut rehearsed, uses, names) = (Vec::new(), &mut self.uses, &self.names);
+        let (twins, limits) = (&self.twins, &self.runtime.config().limits);
         let expected = oracle.execute_watched(&block, |rehearsal| {
-            rehearsed.push(uses.rehearse(names, rehearsal));
+            let call = &block.calls[rehearsal.index() as usize];
+            let one = uses.rehearse(names, rehearsal);
+            let native = one.as_ref().and_then(|one| {
+                let call_index = rehearsal.index();
+                let env =
+                    Env { height: height.0, time_ms: block.time_ms, call_index, seed: block.seed };
+                twins.run_beside(limits, env, call, rehearsal, one)
+            });
+            rehearsed.push(one.zip(Some(native)));
         });
         let outcome = self.runtime.execute(&block);
         let outcome = outcome.unwrap_or_else(|error| panic!("the block can't run: {error}"));
@@ -297,10 +344,12 @@ impl TestChain {
         for ((call, expected), rehearsed) in calls.iter_mut().zip(expected).zip(rehearsed) {
             let Watched { receipt, gas_matters } = expected;
             assert_eq!(call.receipt, receipt, "{call}: the oracle comes to another receipt");
-            if let Some(rehearsed) = rehearsed {
-                self.uses.add(&self.names, &rehearsed, &receipt, gas_matters, call);
-                call.add_misses(rehearsed.misses);
+            let Some((rehearsed, native)) = rehearsed else { continue };
+            let is_same = self.uses.add(&self.names, &rehearsed, &receipt, gas_matters, call);
+            if let Some(native) = native.filter(|_| is_same && !gas_matters) {
+                native.compare(&rehearsed, &self.names, call);
             }
+            call.add_misses(rehearsed.misses);
         }
         let root = self.runtime.state_root().expect("memory does not fail");
         assert_eq!(root, oracle.state_root(), "the oracle comes to another state");
@@ -317,7 +366,7 @@ impl TestChain {
 
     fn plan(&self, calls: Vec<Call>) -> BlockTrace {
         let height = Height(self.height().0 + 1);
-        let block = tollway::Block { height, time_ms: self.time_ms, calls };
+        let block = tollway::Block { height, time_ms: self.time_ms, seed: self.seed, calls };
         self.runtime
             .plan(&block)
             .unwrap_or_else(|error| panic!("the block can't be planned: {error}"))
@@ -376,11 +425,29 @@ impl TestChain {
         let name = self.names.describe(&call);
         let receipt = self.runtime.query_at(self.time_ms, contract.address, method, &call.args);
         let receipt = receipt.unwrap_or_else(|error| panic!("{name}: {error}"));
+        self.compare_query(&call, &receipt);
         match &receipt.outcome {
             Outcome::Returned(bytes) => borsh::from_slice(bytes)
                 .unwrap_or_else(|error| panic!("{name} returns something else: {error}")),
             _ => panic!("{}", Ran::new(call, receipt, self.names.clone()).ending()),
         }
+    }
+
+    /// Runs a query natively, too, if its contract is there natively.
+    fn compare_query(&self, call: &Call, receipt: &Receipt) {
+        if !self.twins.has(&call.contract) || !may_run_natively(&receipt.outcome) {
+            return;
+        }
+        let env =
+            Env { height: self.height().0, time_ms: self.time_ms, call_index: 0, seed: [0; 32] };
+        let state = self.runtime.state_entries().expect("memory does not fail");
+        let limits = &self.runtime.config().limits;
+        let (_, native) = Machine::run(self.twins.all(), limits, env, call, state);
+        let told = self.names.describe(call);
+        assert_eq!(
+            native.outcome, receipt.outcome,
+            "{told}: native code and Wasm come to different ends"
+        );
     }
 
     /// What the calls so far cost, by contract and method.

@@ -30,6 +30,7 @@
 //! | say who may wait for whom | [`TestChain::assert_independent`], [`Block::assert_critical_path`] |
 //! | find what is declared and not used, missing, or wider than it need be | [`TestChain::lints`], [`TestChain::assert_all_used`] |
 //! | see gas, keys and misses of each method, and keep them in bounds | [`TestChain::figures`], [`budget`] |
+//! | run a contract natively too, or step through it with a debugger | [`native`], [`TestChain::also_native`] |
 //! | run random calls | [`random`], [`Dice`] |
 //! | give a contract another code | [`TestChain::upgrade`] |
 //!
@@ -45,6 +46,7 @@ mod uses;
 
 pub mod budget;
 pub mod figures;
+pub mod native;
 pub mod random;
 mod wasm;
 

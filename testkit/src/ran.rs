@@ -37,7 +37,7 @@ impl Names {
         self.accounts.keys().map(|bytes| Address(*bytes))
     }
 
-    fn name(&self, address: &Address) -> String {
+    pub(crate) fn name(&self, address: &Address) -> String {
         let account = self.accounts.get(&address.0).cloned();
         let contract = || self.abi(address).map(|abi| abi.name.to_string());
         account.or_else(contract).unwrap_or_else(|| format!("0x{address}"))

@@ -245,7 +245,7 @@ impl Uses {
         Some(rehearsed)
     }
 
-    /// Adds what a rehearsal saw, if the real run ended in the same way.
+    /// Adds what a rehearsal saw, if the real run ended in the same way. Returns whether it did.
     ///
     /// # Panics
     /// If it did not, and that is not for its gas.
@@ -256,7 +256,7 @@ impl Uses {
         receipt: &Receipt,
         gas_matters: bool,
         call: &dyn fmt::Display,
-    ) {
+    ) -> bool {
         if rehearsed.outcome != receipt.outcome || rehearsed.events != receipt.events {
             let stopped = Outcome::Failed(Failure::OutOfGas) == receipt.outcome
                 || matches!(receipt.outcome, Outcome::Failed(Failure::Undeclared { .. }));
@@ -270,10 +270,11 @@ impl Uses {
                 receipt.events
             );
             self.skipped += 1;
-            return;
+            return false;
         }
         rehearsed.frames.iter().for_each(|frame| self.add_frame(names, frame));
         rehearsed.misses.iter().for_each(|miss| self.add_miss(names, miss));
+        true
     }
 
     fn add_frame(&mut self, names: &Names, frame: &LoggedFrame) {

@@ -170,7 +170,7 @@ fn encoded_blocks(exchange: &Exchange, swaps: &[Vec<Swap>]) -> anyhow::Result<Ve
         let height = Height(head.0 + 1 + after);
         let time_ms = first.time_ms + 1_000 * after;
         let calls = exchange.block(swaps).calls;
-        Ok(borsh::to_vec(&Block { height, time_ms, calls })?)
+        Ok(borsh::to_vec(&Block { height, time_ms, calls, ..Block::default() })?)
     };
     (0..).zip(swaps).map(encode).collect()
 }

@@ -4,10 +4,11 @@ use super::encode::{EncodeError, Names, address, encode_fields};
 use super::{CallEntry, ContractEntry, GAS_LIMIT, Scenario, ScenarioError};
 use crate::source::contract_bytes;
 use anyhow::{Context, Result};
+use serde_json::json;
 use std::path::Path;
 use tollway::{Address, Block, Call, Config, Gas, Instantiate, Outcome, Receipt, Runtime};
 use tollway_host_api::abi::INIT_METHOD;
-use tollway_host_api::{Abi, Field};
+use tollway_host_api::{Abi, Field, Type};
 
 impl Scenario {
     /// A runtime in the state before the block, the block, and the addresses by name. `path` is the
@@ -24,7 +25,7 @@ impl Scenario {
         if !self.setup.is_empty() {
             builder.set_up(self)?;
         }
-        let block = builder.block("calls", &self.calls, self.time_ms)?;
+        let block = builder.block("calls", &self.calls, self)?;
         Ok((builder.runtime, block, builder.names))
     }
 
@@ -71,7 +72,7 @@ impl Builder<'_> {
     }
 
     fn set_up(&mut self, scenario: &Scenario) -> Result<()> {
-        let block = self.block("setup", &scenario.setup, scenario.time_ms)?;
+        let block = self.block("setup", &scenario.setup, scenario)?;
         let outcome = self.runtime.execute(&block)?;
         let places = places("setup", &scenario.setup);
         for (at, receipt) in places.iter().zip(&outcome.receipts) {
@@ -83,14 +84,21 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn block(&self, list: &str, entries: &[CallEntry], time_ms: u64) -> Result<Block> {
+    fn block(&self, list: &str, entries: &[CallEntry], scenario: &Scenario) -> Result<Block> {
         let mut calls = Vec::new();
         for (index, entry) in entries.iter().enumerate() {
             let call = self.call(&format!("{list}[{index}]"), entry)?;
             calls.extend(std::iter::repeat_n(call, entry.repeat.unwrap_or(1) as usize));
         }
         let height = tollway::Height(self.runtime.head().0 + 1);
-        Ok(Block { height, time_ms, calls })
+        Ok(Block { height, time_ms: scenario.time_ms, seed: self.seed(scenario)?, calls })
+    }
+
+    fn seed(&self, scenario: &Scenario) -> Result<[u8; 32]> {
+        let Some(seed) = &scenario.seed else { return Ok([0; 32]) };
+        let field = Field { name: "seed".into(), ty: Type::FixedBytes(32) };
+        let bytes = self.encode("block", &[field], &json!({ "seed": seed }))?;
+        bytes.try_into().ok().context("a seed has 32 bytes")
     }
 
     fn call(&self, at: &str, entry: &CallEntry) -> Result<Call> {

@@ -50,6 +50,8 @@ pub(crate) struct Scenario {
     /// The block's time in milliseconds since the Unix epoch.
     #[serde(default)]
     pub(crate) time_ms: u64,
+    /// The block's seed for random numbers, as 32 bytes; zeros if it is not there.
+    pub(crate) seed: Option<Value>,
 }
 
 /// A contract to instantiate.

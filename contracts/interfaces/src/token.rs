@@ -1,9 +1,21 @@
 //! Assets.
 
-use tollway_sdk::{Address, interface};
+use tollway_sdk::{Address, contract_type, interface};
+
+/// Why a call of a token reverts.
+#[contract_type]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenError {
+    /// Only the owner may do this.
+    NotOwner,
+    /// The account holds less than that.
+    InsufficientBalance,
+    /// The caller was allowed less than that.
+    InsufficientAllowance,
+}
 
 /// A fungible token: what others need of it. The contract is in `contracts/assets/token`.
-#[interface]
+#[interface(error = TokenError)]
 pub trait Token {
     /// Moves `amount` from the caller to `to`.
     fn transfer(to: Address, amount: u128);

@@ -202,6 +202,7 @@ pub(crate) struct CallContext {
     pub(crate) limits: Arc<Limits>,
     pub(crate) height: Height,
     pub(crate) time_ms: u64,
+    pub(crate) seed: [u8; 32],
     pub(crate) call_index: u32,
     pub(crate) outside: Outside,
     /// Keys of the access set, in its order, then those touched outside it.
@@ -238,6 +239,7 @@ impl CallContext {
             limits,
             height: Height(0),
             time_ms: 0,
+            seed: [0; 32],
             call_index: 0,
             outside: Outside::GiveUp,
             touched: Vec::new(),

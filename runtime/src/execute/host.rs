@@ -5,6 +5,7 @@
 //! [`tollway_host_api::functions`].
 
 use crate::bytes::Bytes;
+use crate::crypto;
 use crate::engine::gas::{GROWN_GAS, PAGE_GAS};
 use crate::engine::instance::LiveInstance;
 use crate::engine::link::{HostFunctions, host_gas};
@@ -264,6 +265,27 @@ impl Host<'_> {
         Ok(&self.memory[range(start, length, self.memory)?])
     }
 
+    /// So many bytes as the result has.
+    #[inline]
+    fn array<const N: usize>(&self, start: u32) -> Done<[u8; N]> {
+        self.bytes(start, N as u32)?.try_into().map_err(|_| Exit::Trap)
+    }
+
+    /// Charges for a hash function, and writes its hash of some bytes.
+    fn hash(
+        &mut self,
+        gas: (u64, u64),
+        hash: impl FnOnce(&[u8]) -> [u8; 32],
+        data: u32,
+        data_len: u32,
+        out: u32,
+    ) -> Done<()> {
+        self.charge_for(gas, data_len.into())?;
+        let data = self.bytes(data, data_len)?;
+        range(out, 32, self.memory)?;
+        self.copy_out(out, &hash(data))
+    }
+
     #[inline]
     fn key(&self, key: u32, key_len: u32) -> Done<KeyCopy> {
         if key_len == 0 || key_len as usize > KEY_BYTES_MAX {
@@ -368,6 +390,14 @@ impl HostFunctions for HostState {
         host(caller, |host| {
             host.charge_for(host_gas::call_index, 0)?;
             Ok(host.ctx.call_index)
+        })
+    }
+
+    fn seed(caller: &mut Caller<'_, Self>, out: u32) -> Result<()> {
+        host(caller, |host| {
+            host.charge_for(host_gas::seed, 0)?;
+            let seed = host.ctx.seed;
+            host.copy_out(out, &seed)
         })
     }
 
@@ -569,7 +599,7 @@ impl HostFunctions for HostState {
     ) -> Result<u32> {
         let target = host(caller, |host| {
             host.charge_for(host_gas::call, u64::from(method_len) + u64::from(args_len))?;
-            let address: [u8; 32] = host.bytes(address, 32)?.try_into().map_err(|_| Exit::Trap)?;
+            let address = host.array(address)?;
             let method = range(method, method_len, host.memory)?;
             let args = range(args, args_len, host.memory)?;
             let limits = &host.ctx.limits;
@@ -620,6 +650,81 @@ impl HostFunctions for HostState {
         host(caller, |host| {
             host.charge_for(host_gas::gas_left, 0)?;
             Ok(host.fuel.saturating_sub(1))
+        })
+    }
+
+    fn sha256(caller: &mut Caller<'_, Self>, data: u32, data_len: u32, out: u32) -> Result<()> {
+        host(caller, |host| host.hash(host_gas::sha256, crypto::sha256, data, data_len, out))
+    }
+
+    fn keccak256(caller: &mut Caller<'_, Self>, data: u32, data_len: u32, out: u32) -> Result<()> {
+        host(caller, |host| host.hash(host_gas::keccak256, crypto::keccak256, data, data_len, out))
+    }
+
+    fn blake3(caller: &mut Caller<'_, Self>, data: u32, data_len: u32, out: u32) -> Result<()> {
+        host(caller, |host| host.hash(host_gas::blake3, crypto::blake3, data, data_len, out))
+    }
+
+    fn ed25519_verify(
+        caller: &mut Caller<'_, Self>,
+        public_key: u32,
+        message: u32,
+        message_len: u32,
+        signature: u32,
+    ) -> Result<u32> {
+        host(caller, |host| {
+            host.charge_for(host_gas::ed25519_verify, message_len.into())?;
+            let public_key = host.array(public_key)?;
+            let message = host.bytes(message, message_len)?;
+            let signature = host.array(signature)?;
+            Ok(crypto::ed25519_verify(&public_key, message, &signature).into())
+        })
+    }
+
+    fn secp256k1_verify(
+        caller: &mut Caller<'_, Self>,
+        public_key: u32,
+        digest: u32,
+        signature: u32,
+    ) -> Result<u32> {
+        host(caller, |host| {
+            host.charge_for(host_gas::secp256k1_verify, 0)?;
+            let (public_key, digest) = (host.array(public_key)?, host.array(digest)?);
+            let signature = host.array(signature)?;
+            Ok(crypto::secp256k1_verify(&public_key, &digest, &signature).into())
+        })
+    }
+
+    fn secp256k1_recover(
+        caller: &mut Caller<'_, Self>,
+        digest: u32,
+        signature: u32,
+        recovery_id: u32,
+        out: u32,
+    ) -> Result<u32> {
+        host(caller, |host| {
+            host.charge_for(host_gas::secp256k1_recover, 0)?;
+            let (digest, signature) = (host.array(digest)?, host.array(signature)?);
+            range(out, 64, host.memory)?;
+            let Some(key) = crypto::secp256k1_recover(&digest, &signature, recovery_id) else {
+                return Ok(0);
+            };
+            host.copy_out(out, &key)?;
+            Ok(1)
+        })
+    }
+
+    fn secp256r1_verify(
+        caller: &mut Caller<'_, Self>,
+        public_key: u32,
+        digest: u32,
+        signature: u32,
+    ) -> Result<u32> {
+        host(caller, |host| {
+            host.charge_for(host_gas::secp256r1_verify, 0)?;
+            let (public_key, digest) = (host.array(public_key)?, host.array(digest)?);
+            let signature = host.array(signature)?;
+            Ok(crypto::secp256r1_verify(&public_key, &digest, &signature).into())
         })
     }
 }

@@ -119,12 +119,13 @@ impl Named {
 /// once. At most as many as a call may declare.
 pub(super) fn own_templates(
     world: &World,
-    (address, caller): (Address, Address),
+    (address, caller, call_id): (Address, Address, u128),
     method: &Method,
     args: &[u8],
 ) -> Vec<(usize, Named)> {
     let Ok(params) = decode_all(&method.params, args) else { return Vec::new() };
-    let scope = Scope { address, contract: &world.contracts[&address], caller, params, depth: 1 };
+    let contract = &world.contracts[&address];
+    let scope = Scope { address, contract, caller, call_id, params, depth: 1 };
     let mut naming = Naming { world, scope: &scope, named: Vec::new() };
     naming.all(&method.access, &[], 0);
     naming.named

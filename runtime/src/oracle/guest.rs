@@ -6,6 +6,7 @@
 use super::rehearse::{self, Log};
 use super::window::{self, Image, Window};
 use super::{State, World};
+use crate::crypto;
 use crate::engine::gas::{GROWN_GAS, MISS_GAS, PAGE_GAS};
 use crate::engine::link::HostFunctions;
 use crate::receipt::{Event, Failure, Outcome};
@@ -41,6 +42,7 @@ pub(super) struct Run {
     pub(super) state: State,
     pub(super) height: u64,
     pub(super) time_ms: u64,
+    pub(super) seed: [u8; 32],
     pub(super) call_index: u32,
     /// How each key may be touched. What was missed is added, as a write.
     pub(super) access_set: BTreeMap<Vec<u8>, Mode>,
@@ -459,6 +461,11 @@ fn bytes_at(host: &mut Host<'_>, start: u32, length: u32) -> Result<Vec<u8>> {
     bytes.ok_or_else(|| stop(host, Stop::Trap))
 }
 
+fn array_at<const N: usize>(host: &mut Host<'_>, start: u32) -> Result<[u8; N]> {
+    let bytes = bytes_at(host, start, N as u32)?;
+    Ok(bytes.try_into().expect("there are as many as were asked for"))
+}
+
 fn key_at(host: &mut Host<'_>, key: u32, length: u32) -> Result<Vec<u8>> {
     require(host, (1..=KEY_BYTES_MAX).contains(&(length as usize)))?;
     bytes_at(host, key, length)
@@ -503,6 +510,12 @@ impl HostFunctions for Guest {
     fn call_index(host: &mut Host<'_>) -> Result<u32> {
         charge_for(host, "call_index", 0)?;
         Ok(run(host).call_index)
+    }
+
+    fn seed(host: &mut Host<'_>, out: u32) -> Result<()> {
+        charge_for(host, "seed", 0)?;
+        let seed = run(host).seed;
+        put(host, out, &seed)
     }
 
     fn args(host: &mut Host<'_>, out: u32) -> Result<()> {
@@ -715,6 +728,78 @@ impl HostFunctions for Guest {
         charge_for(host, "gas_left", 0)?;
         run(host).gas_matters = true;
         gas_left(host)
+    }
+
+    fn sha256(host: &mut Host<'_>, data: u32, data_len: u32, out: u32) -> Result<()> {
+        charge_for(host, "sha256", data_len.into())?;
+        let data = bytes_at(host, data, data_len)?;
+        put(host, out, &crypto::sha256(&data))
+    }
+
+    fn keccak256(host: &mut Host<'_>, data: u32, data_len: u32, out: u32) -> Result<()> {
+        charge_for(host, "keccak256", data_len.into())?;
+        let data = bytes_at(host, data, data_len)?;
+        put(host, out, &crypto::keccak256(&data))
+    }
+
+    fn blake3(host: &mut Host<'_>, data: u32, data_len: u32, out: u32) -> Result<()> {
+        charge_for(host, "blake3", data_len.into())?;
+        let data = bytes_at(host, data, data_len)?;
+        put(host, out, &crypto::blake3(&data))
+    }
+
+    fn ed25519_verify(
+        host: &mut Host<'_>,
+        public_key: u32,
+        message: u32,
+        message_len: u32,
+        signature: u32,
+    ) -> Result<u32> {
+        charge_for(host, "ed25519_verify", message_len.into())?;
+        let message = bytes_at(host, message, message_len)?;
+        let (public_key, signature) = (array_at(host, public_key)?, array_at(host, signature)?);
+        Ok(crypto::ed25519_verify(&public_key, &message, &signature).into())
+    }
+
+    fn secp256k1_verify(
+        host: &mut Host<'_>,
+        public_key: u32,
+        digest: u32,
+        signature: u32,
+    ) -> Result<u32> {
+        charge_for(host, "secp256k1_verify", 0)?;
+        let (public_key, digest) = (array_at(host, public_key)?, array_at(host, digest)?);
+        let signature = array_at(host, signature)?;
+        Ok(crypto::secp256k1_verify(&public_key, &digest, &signature).into())
+    }
+
+    fn secp256k1_recover(
+        host: &mut Host<'_>,
+        digest: u32,
+        signature: u32,
+        recovery_id: u32,
+        out: u32,
+    ) -> Result<u32> {
+        charge_for(host, "secp256k1_recover", 0)?;
+        let (digest, signature) = (array_at(host, digest)?, array_at(host, signature)?);
+        // What would be written has to fit, whether there is something to write or not.
+        bytes_at(host, out, 64)?;
+        match crypto::secp256k1_recover(&digest, &signature, recovery_id) {
+            Some(key) => put(host, out, &key).map(|()| 1),
+            None => Ok(0),
+        }
+    }
+
+    fn secp256r1_verify(
+        host: &mut Host<'_>,
+        public_key: u32,
+        digest: u32,
+        signature: u32,
+    ) -> Result<u32> {
+        charge_for(host, "secp256r1_verify", 0)?;
+        let (public_key, digest) = (array_at(host, public_key)?, array_at(host, digest)?);
+        let signature = array_at(host, signature)?;
+        Ok(crypto::secp256r1_verify(&public_key, &digest, &signature).into())
     }
 }
 

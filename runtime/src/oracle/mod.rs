@@ -7,8 +7,8 @@
 //! No plan, no lanes, no versions, no pool: every contract on the call stack gets an instance of
 //! its own, made for it and dropped after it. What the runtime does must be, byte for byte, what
 //! this does. So it shares with the runtime only what defines the rules (the gas schedule, the
-//! host functions' signatures, the format of the root) and the compiled modules; everything else is written
-//! twice, here to be read and there to be fast.
+//! host functions' signatures, hashes and signatures of [`crate::crypto`], the format of the root)
+//! and the compiled modules; everything else is written twice, here to be read and there to be fast.
 //!
 //! # Invariants
 //! 1. Changes of a call reach the state only if it succeeds, and all at once
@@ -42,7 +42,7 @@ use tollway_state::verify::{Pair, Root, subtree_hash};
 use wasmtime::Linker;
 
 /// The state: every entry, laid out as [`crate::state`] says.
-type State = BTreeMap<Vec<u8>, Vec<u8>>;
+pub type State = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// A contract as it was when the oracle was made.
 struct Contract {
@@ -163,7 +163,7 @@ impl Oracle {
             let failure = Failure::BadGasLimit { gas_limit, limit: most };
             return Receipt::failed(failure, Gas(0), 0);
         }
-        let call_id = u128::from(block.height.0) << 64 | u128::from(index) << 32;
+        let call_id = call_id(block, index);
         let (method, access_set, steps) = match self.admit(call_id, call) {
             Ok(admitted) => admitted,
             // To find out that there are too many took as much work as there may be.
@@ -211,6 +211,7 @@ impl Oracle {
             state: std::mem::take(&mut self.state),
             height: block.height.0,
             time_ms: block.time_ms,
+            seed: block.seed,
             call_index: index,
             access_set: access_set.iter().cloned().collect(),
             declared: access_set,
@@ -309,6 +310,11 @@ fn first_bytes(text: &str, count: usize) -> String {
     let fits = |end: &usize| text.is_char_boundary(*end);
     let end = (0..=count.min(text.len())).rev().find(fits).unwrap_or(0);
     text[..end].to_owned()
+}
+
+/// The identifier of a top-level call.
+fn call_id(block: &Block, index: u32) -> u128 {
+    (u128::from(block.height.0) << 64) | (u128::from(index) << 32)
 }
 
 #[cfg(test)]

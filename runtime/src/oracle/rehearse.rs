@@ -13,7 +13,7 @@
 
 use super::declared::{Named, own_templates};
 use super::guest::{self, Frame};
-use super::{Oracle, World, apply, frame_of, settle};
+use super::{Oracle, State, World, apply, call_id, frame_of, settle};
 use crate::block::{Block, Call};
 use crate::engine::gas::intrinsic_gas;
 use crate::receipt::{Event, Failure, Outcome};
@@ -134,6 +134,12 @@ impl<'a> Rehearsal<'a> {
         self.oracle.state.get(key).map(Vec::as_slice)
     }
 
+    /// Hands the state before the call to `to`, which has to give it back as it was: for whoever
+    /// runs the call in another way.
+    pub fn lend_state(&mut self, to: impl FnOnce(State) -> State) {
+        self.oracle.state = to(std::mem::take(&mut self.oracle.state));
+    }
+
     /// What the call would do. `None` if it is refused before it runs.
     pub fn run(&mut self) -> Option<Rehearsed> {
         let limits = &self.oracle.world.limits;
@@ -141,7 +147,8 @@ impl<'a> Rehearsal<'a> {
         if gas_limit == 0 || gas_limit > limits.call_gas_max {
             return None;
         }
-        let (method, access_set, steps) = self.oracle.admit(self.call).ok()?;
+        let call_id = call_id(self.block, self.index);
+        let (method, access_set, steps) = self.oracle.admit(call_id, self.call).ok()?;
         let intrinsic = intrinsic_gas(self.call.args.len(), steps, access_set.len());
         let allowance = room(gas_limit.checked_sub(intrinsic.0)?);
         let mut run = self.oracle.start(self.block, self.index, access_set);
@@ -151,7 +158,8 @@ impl<'a> Rehearsal<'a> {
         self.oracle.state = run.state;
         let log = run.log.take().unwrap_or_default();
         let Log { frames, misses } = log;
-        let frames = frames.into_iter().map(|frame| frame.matched(&self.oracle.world)).collect();
+        let frames =
+            frames.into_iter().map(|frame| frame.matched(&self.oracle.world, call_id)).collect();
         let mut rehearsed = Rehearsed {
             outcome: end.outcome,
             events: run.events,
@@ -245,10 +253,11 @@ impl Log {
 
 impl OpenFrame {
     /// Holds what the contract did against its method's templates.
-    fn matched(self, world: &World) -> LoggedFrame {
+    fn matched(self, world: &World, call_id: u128) -> LoggedFrame {
         let Self { contract, caller, method, args, touches, calls } = self;
         let found = world.contracts[&contract].code.abi.method(&method);
-        let named = found.map(|found| own_templates(world, (contract, caller), found, &args));
+        let named =
+            found.map(|found| own_templates(world, (contract, caller, call_id), found, &args));
         let used = named.into_iter().flatten().filter_map(|(number, named)| {
             let template = match &named {
                 Named::Key(key) => Template::Key { key: key.clone(), touch: *touches.get(key)? },

@@ -128,7 +128,7 @@ fn do_args(op: u8, cell: u8, amount: u64) -> Vec<u8> {
 }
 
 fn block(calls: Vec<Call>) -> Block {
-    Block { height: Height(1), time_ms: 7, calls }
+    Block { height: Height(1), time_ms: 7, calls, ..Block::default() }
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn the_runtime_agrees() {
     for _ in 0..60 {
         let calls = blocks.new_tree(&mut runner).expect("calls are made").current();
         let height = Height(runtime.head().0 + 1);
-        let block = Block { height, time_ms: 7, calls };
+        let block = Block { height, time_ms: 7, calls, ..Block::default() };
         let mut oracle = Oracle::new(&runtime);
         let expected = oracle.execute(&block);
         let outcome = runtime.execute(&block).expect("the block is valid");

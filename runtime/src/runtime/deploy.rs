@@ -1,7 +1,7 @@
 //! Code and contracts: upload, instantiate, and single calls outside blocks.
 
 use super::{InstantiateError, Runtime, UpgradeError};
-use crate::block::Gas;
+use crate::block::{Block, Gas};
 use crate::bytes::Bytes;
 use crate::engine::code::{Code, CodeHash};
 use crate::engine::gas::refused_gas;
@@ -263,7 +263,8 @@ impl Runtime {
         self.pool.install(|| {
             let mut worker = self.workers[0].lock();
             let mut ctx = worker.take().ok_or("a worker lost its context")?;
-            self.prepare_context(&mut ctx, self.head(), time_ms);
+            let block = Block { height: self.head(), time_ms, ..Block::default() };
+            self.prepare_context(&mut ctx, &block);
             ctx.clear();
             ctx.outside = Outside::Free(overlay);
             let (mut ctx, end) = call::run(ctx, task);

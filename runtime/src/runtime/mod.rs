@@ -13,7 +13,7 @@ pub use keep::OpenError;
 use run::BlockMemory;
 pub use run::{BlockOutcome, BlockStats};
 
-use crate::block::{Gas, Height};
+use crate::block::{Block, Gas, Height};
 use crate::engine::artifact::{ARTIFACT_BYTES_MAX, ArtifactCache, ArtifactStats};
 use crate::engine::code::{Code, CodeHash};
 use crate::engine::config as engine_settings;
@@ -185,10 +185,11 @@ impl Runtime {
         &self.engine
     }
 
-    pub(super) fn prepare_context(&self, ctx: &mut CallContext, height: Height, time_ms: u64) {
+    pub(super) fn prepare_context(&self, ctx: &mut CallContext, block: &Block) {
         ctx.registry = Arc::clone(&self.registry);
-        ctx.height = height;
-        ctx.time_ms = time_ms;
+        ctx.height = block.height;
+        ctx.time_ms = block.time_ms;
+        ctx.seed = block.seed;
     }
 
     /// The store, to be changed.
@@ -243,8 +244,9 @@ impl Runtime {
     }
 
     /// Runs a call on the head's state and drops its changes. Gas is limited by
-    /// [`Limits::call_gas_max`](crate::Limits::call_gas_max); the caller is [`Address::ZERO`], and
-    /// the time is 0: for what depends on it, see [`Self::query_at`].
+    /// [`Limits::call_gas_max`](crate::Limits::call_gas_max); the caller is [`Address::ZERO`], the
+    /// height the head's, time and seed are zero: for what depends on the time, see
+    /// [`Self::query_at`].
     ///
     /// # Errors
     /// [`ExecuteError::Store`] if the state can't be read, and [`ExecuteError::Bug`]: what a wrong call

@@ -159,7 +159,7 @@ impl Runtime {
         times.planned_ns = now();
         for worker in &self.workers {
             if let Some(ctx) = &mut *worker.lock() {
-                self.prepare_context(ctx, block.height, block.time_ms);
+                self.prepare_context(ctx, block);
             }
         }
         let trace_clock = self.config.trace.then_some(clock);

@@ -224,7 +224,7 @@ impl World {
     /// The block that would come next.
     pub(crate) fn next_block(&self, calls: Vec<Call>) -> Block {
         let height = Height(self.runtime.head().0 + 1);
-        Block { height, time_ms: 1_700_000_000_000 + height.0, calls }
+        Block { height, time_ms: 1_700_000_000_000 + height.0, calls, ..Block::default() }
     }
 
     /// Executes and commits a block, and compares all that comes of it with the oracle.

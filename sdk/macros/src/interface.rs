@@ -113,9 +113,7 @@ pub(crate) fn is_reserved(name: &str) -> bool {
 }
 
 pub(crate) fn expand(args: TokenStream, input: TokenStream) -> Result<TokenStream> {
-    if !args.is_empty() {
-        return Err(Error::new_spanned(args, "expected no arguments"));
-    }
+    let error = parse_error(args)?;
     let item: ItemTrait = syn::parse2(input)?;
     let (attrs, vis, name) = (&item.attrs, &item.vis, &item.ident);
     let client = format_ident!("{name}Ref");
@@ -123,7 +121,7 @@ pub(crate) fn expand(args: TokenStream, input: TokenStream) -> Result<TokenStrea
         .items
         .iter()
         .map(|item| match item {
-            TraitItem::Fn(method) => expand_method(method),
+            TraitItem::Fn(method) => expand_method(method, &error),
             other => Err(Error::new_spanned(other, "an interface has methods only")),
         })
         .collect::<Result<Vec<_>>>()?;
@@ -182,7 +180,20 @@ pub(crate) fn expand(args: TokenStream, input: TokenStream) -> Result<TokenStrea
     })
 }
 
-fn expand_method(method: &TraitItemFn) -> Result<TokenStream> {
+/// What the contracts revert with: `error = Type`.
+fn parse_error(args: TokenStream) -> Result<syn::Type> {
+    if args.is_empty() {
+        return Ok(syn::parse_quote!(::tollway_sdk::entry::NoError));
+    }
+    let assigned: syn::MetaNameValue = syn::parse2(args)?;
+    if !assigned.path.is_ident("error") {
+        return Err(Error::new_spanned(assigned, "expected nothing or `error = Type`"));
+    }
+    let value = &assigned.value;
+    syn::parse2(quote!(#value)).map_err(|_| Error::new_spanned(value, "expected a type"))
+}
+
+fn expand_method(method: &TraitItemFn, error: &syn::Type) -> Result<TokenStream> {
     let name = &method.sig.ident;
     let text = name.to_string();
     if is_reserved(&text) || text.starts_with("try_") {
@@ -241,8 +252,8 @@ fn expand_method(method: &TraitItemFn) -> Result<TokenStream> {
         pub fn #try_name(
             &self,
             #(#params),*
-        ) -> ::core::result::Result<#returns, ::tollway_sdk::call::CallError> {
-            ::tollway_sdk::call::try_call::<(#(#types,)*), #returns>(
+        ) -> ::core::result::Result<#returns, ::tollway_sdk::call::CallError<#error>> {
+            ::tollway_sdk::call::try_call::<(#(#types,)*), #returns, #error>(
                 &self.0, #text, &(#(#names,)*),
             )
         }

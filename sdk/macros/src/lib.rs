@@ -27,8 +27,11 @@ pub fn contract(args: TokenStream, input: TokenStream) -> TokenStream {
 ///
 /// `#[interface] pub trait Token { fn transfer(to: Address, amount: u128); }` makes `TokenRef`, a
 /// `Copy` wrapper of an address, with `transfer(to, amount)`, whose failure fails the caller too,
-/// and `try_transfer(to, amount)`, which returns it. The wrapper can be an immutable, an argument,
+/// and `try_transfer(to, amount)`, which returns it as a `CallError`. The wrapper can be an immutable, an argument,
 /// a stored value or a key, as which it is an address.
+///
+/// `#[interface(error = TokenError)]` names what its contracts revert with, a type with
+/// `#[contract_type]`; `CallError::error` then holds it.
 #[proc_macro_attribute]
 pub fn interface(args: TokenStream, input: TokenStream) -> TokenStream {
     finish(interface::expand(args.into(), input.into()))

@@ -300,7 +300,8 @@ enum CellKind {
 impl CellKind {
     fn of(name: &str) -> Option<Self> {
         match name {
-            "Item" => Some(Self::Item),
+            // Roles and owners are items with other methods.
+            "Item" | "Role" | "Owner" => Some(Self::Item),
             "Counter" => Some(Self::Counter),
             "Transient" => Some(Self::Transient),
             _ => None,
@@ -313,7 +314,8 @@ fn shape_of(ty: &Type) -> Result<Shape> {
     let unknown = || {
         Error::new_spanned(
             ty,
-            "a storage field is an `Item<T>`, a `Counter`, a `Transient<T>` or a `Map<K, C>`",
+            "a storage field is an `Item<T>`, a `Counter`, a `Role`, an `Owner`, a `Transient<T>` or a \
+             `Map<K, C>`",
         )
     };
     let Type::Path(path) = ty else {

@@ -92,6 +92,8 @@ pub(crate) fn fields_of(fields: &Fields) -> TokenStream {
 
 /// A `Field` for the ABI.
 pub(crate) fn field_of(name: &str, ty: &syn::Type) -> TokenStream {
+    // `r#type` is how Rust writes the name `type`.
+    let name = name.strip_prefix("r#").unwrap_or(name);
     quote! {
         ::tollway_sdk::host_api::Field {
             name: ::tollway_sdk::__private::Cow::Borrowed(#name),

@@ -4,6 +4,7 @@
 //! Natively, where contracts are compiled for tests, documentation and lints, the imports are
 //! twins that ask the thread's [`native::Host`], and panic where there is none.
 
+pub mod crypto;
 #[cfg(target_family = "wasm")]
 mod heap;
 #[cfg(not(target_family = "wasm"))]
@@ -194,6 +195,14 @@ fn at_mut<T>(bytes: &mut [T]) -> u32 {
 #[cfg(not(target_family = "wasm"))]
 use native::{at, at_mut};
 
+/// The block's seed for random numbers.
+#[inline]
+pub fn seed() -> [u8; 32] {
+    let mut out = [0; 32];
+    // SAFETY: the host writes 32 bytes, for which `out` has room.
+    unsafe { import::seed(at_mut(&mut out)) };
+    out
+}
 /// The gas that this call has left.
 #[inline]
 pub fn gas_left() -> u64 {

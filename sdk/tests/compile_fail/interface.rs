@@ -15,4 +15,14 @@ pub trait Body {
     fn transfer() {}
 }
 
+#[tollway_sdk::interface(failure = u32)]
+pub trait OtherArgument {
+    fn transfer();
+}
+
+#[tollway_sdk::interface(error = 5)]
+pub trait NoType {
+    fn transfer();
+}
+
 fn main() {}

@@ -1,15 +1,18 @@
 //! What a token promises, who waits for whom, and what it costs.
 
 use std::path::Path;
+use tollway_contract_token::token;
 use tollway_contracts_wasm::TOKEN;
 use tollway_testkit::random::RandomCalls;
 use tollway_testkit::tollway::Address;
 use tollway_testkit::{Contract, TestChain, budget};
 
+/// Every test runs the token as Wasm and natively.
 fn chain() -> (TestChain, Contract, [Address; 3]) {
     let mut chain = TestChain::new();
     let accounts = chain.accounts(["alice", "bob", "carol"]);
     let token = chain.deploy(TOKEN, &accounts[0]);
+    chain.also_native(token, &token::NATIVE);
     (chain, token, accounts)
 }
 
@@ -96,6 +99,7 @@ fn methods_keep_their_budget() {
     chain.run(token.call(bob, "approve", (carol, 500u128))).succeeded();
     chain.run(token.call(carol, "transfer_from", (bob, alice, 100u128))).succeeded();
     chain.run(token.call(carol, "burn", 50u128)).succeeded();
+    chain.assert_all_used();
     println!("{}", chain.figures());
     budget::check(chain.figures(), &Path::new(env!("CARGO_MANIFEST_DIR")).join("budget.toml"));
 }

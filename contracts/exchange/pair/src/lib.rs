@@ -34,19 +34,15 @@
 #[tollway_sdk::contract]
 pub mod pair {
     use tollway_interfaces::TokenRef;
+    pub use tollway_interfaces::curve::{AMOUNT_MAX, FEE_SCALE};
+    use tollway_interfaces::curve::{CurveError, amount_in, amount_out, in_ratio};
     use tollway_sdk::env::{caller, this};
-    use tollway_sdk::math::{mul_div, mul_div_up, mul_wide, sqrt};
+    use tollway_sdk::math::{mul_div, mul_wide, sqrt};
     use tollway_sdk::{Address, Counter, Item, Map, contract_type};
-
-    /// The most of a token that the pair may hold. Products with fees then stay below 2¹²⁸.
-    pub const AMOUNT_MAX: u128 = 1 << 112;
 
     /// Shares that the first provider leaves with nobody, so that a share can never be made so
     /// dear that others cannot afford one.
     pub const MINIMUM_LIQUIDITY: u128 = 1_000;
-
-    /// Fees are in ten-thousandths.
-    pub const FEE_SCALE: u128 = 10_000;
 
     /// What is fixed when the pair is created.
     #[immutables]
@@ -158,6 +154,17 @@ pub mod pair {
         WrongToken,
     }
 
+    impl From<CurveError> for Error {
+        #[inline(always)]
+        fn from(error: CurveError) -> Self {
+            match error {
+                CurveError::TooLarge => Self::AmountTooLarge,
+                CurveError::Nothing => Self::InsufficientOutput,
+                CurveError::Everything => Self::InsufficientLiquidity,
+            }
+        }
+    }
+
     impl Pair {
         /// Takes up to `amount0` and `amount1` of the caller's tokens, in the ratio of the
         /// reserves, and returns how many shares they are worth: at least `min_shares`.
@@ -177,7 +184,8 @@ pub mod pair {
                 self.give_shares(Address::ZERO, MINIMUM_LIQUIDITY);
                 (amount0, amount1, shares)
             } else {
-                let (amount0, amount1) = in_ratio(reserves, amount0, amount1)?;
+                let ratio = (reserves.reserve0, reserves.reserve1);
+                let (amount0, amount1) = in_ratio(ratio, amount0, amount1)?;
                 let shares0 = mul_div(amount0, total, reserves.reserve0);
                 let shares1 = mul_div(amount1, total, reserves.reserve1);
                 let shares = shares0.min(shares1).ok_or(Error::AmountTooLarge)?;
@@ -389,7 +397,7 @@ pub mod pair {
         #[view]
         pub fn quote_in(&self, token_in: TokenRef, amount_out: u128) -> Result<u128, Error> {
             let (x, y) = self.reserves_for(token_in)?;
-            amount_in(x, y, amount_out, self.imm.fee_bp.into())
+            Ok(amount_in(x, y, amount_out, self.imm.fee_bp.into())?)
         }
 
         /// How many shares `provider` has.
@@ -509,58 +517,6 @@ pub mod pair {
         a.checked_add(b).ok_or(Error::AmountTooLarge)
     }
 
-    /// The part of the amounts that is in the ratio of the reserves: one of them in whole.
-    fn in_ratio(reserves: Reserves, amount0: u128, amount1: u128) -> Result<(u128, u128), Error> {
-        let Reserves { reserve0, reserve1 } = reserves;
-        match mul_div(amount0, reserve1, reserve0) {
-            Some(matching1) if matching1 <= amount1 => Ok((amount0, matching1)),
-            _ => {
-                let matching0 = mul_div(amount1, reserve0, reserve1);
-                Ok((matching0.ok_or(Error::AmountTooLarge)?, amount1))
-            }
-        }
-    }
-
-    /// What `dx` brings in a pair that holds `x` of its token and `y` of the other, with a fee in
-    /// ten-thousandths, rounded down.
-    ///
-    /// # Errors
-    /// [`Error::AmountTooLarge`], [`Error::InsufficientOutput`] if it brings nothing, or
-    /// [`Error::InsufficientLiquidity`].
-    pub fn amount_out(x: u128, y: u128, dx: u128, fee: u128) -> Result<u128, Error> {
-        if dx > AMOUNT_MAX || x > AMOUNT_MAX {
-            return Err(Error::AmountTooLarge);
-        }
-        let dx_after_fee = dx * FEE_SCALE.saturating_sub(fee);
-        let out = mul_div(dx_after_fee, y, x * FEE_SCALE + dx_after_fee);
-        match out {
-            Some(0) => Err(Error::InsufficientOutput),
-            Some(out) if out < y => Ok(out),
-            _ => Err(Error::InsufficientLiquidity),
-        }
-    }
-
-    /// What brings `dy` in a pair that holds `x` of the token that comes in and `y` of the other,
-    /// with a fee in ten-thousandths, rounded up: the least for which [`amount_out`] gives `dy`.
-    ///
-    /// # Errors
-    /// [`Error::InsufficientOutput`] if `dy` is 0, [`Error::InsufficientLiquidity`] or
-    /// [`Error::AmountTooLarge`].
-    pub fn amount_in(x: u128, y: u128, dy: u128, fee: u128) -> Result<u128, Error> {
-        if dy == 0 {
-            return Err(Error::InsufficientOutput);
-        }
-        let Some(left @ 1..) = y.checked_sub(dy) else {
-            return Err(Error::InsufficientLiquidity);
-        };
-        // Reserves are at most `AMOUNT_MAX`, so neither product wraps.
-        let divisor = left * FEE_SCALE.saturating_sub(fee);
-        match mul_div_up(x * FEE_SCALE, dy, divisor) {
-            Some(dx) if dx <= AMOUNT_MAX => Ok(dx),
-            _ => Err(Error::AmountTooLarge),
-        }
-    }
-
     /// The reserves after a swap, if the curve allows it.
     ///
     /// # Errors
@@ -593,7 +549,8 @@ pub mod pair {
 
 #[cfg(test)]
 mod tests {
-    use crate::pair::{AMOUNT_MAX, Error, Reserves, after_swap, amount_in, amount_out};
+    use crate::pair::{Error, Reserves, after_swap};
+    use tollway_interfaces::curve::{AMOUNT_MAX, CurveError, amount_in, amount_out};
 
     const FEE: u128 = 30;
 
@@ -635,9 +592,9 @@ mod tests {
                 assert!(less.is_err() || less.is_ok_and(|out| out < dy));
             }
         }
-        assert_eq!(amount_in(10, 10, 10, FEE), Err(Error::InsufficientLiquidity));
-        assert_eq!(amount_in(10, 10, 0, FEE), Err(Error::InsufficientOutput));
-        assert_eq!(amount_in(10, 10, 1, 10_000), Err(Error::AmountTooLarge));
+        assert_eq!(amount_in(10, 10, 10, FEE), Err(CurveError::Everything));
+        assert_eq!(amount_in(10, 10, 0, FEE), Err(CurveError::Nothing));
+        assert_eq!(amount_in(10, 10, 1, 10_000), Err(CurveError::TooLarge));
     }
 
     #[test]
@@ -648,7 +605,7 @@ mod tests {
             after_swap(reserves, (1_000, 0), (0, 1_000), FEE),
             Err(Error::InsufficientLiquidity)
         );
-        assert_eq!(amount_out(1, 1, u128::MAX, FEE), Err(Error::AmountTooLarge));
-        assert_eq!(amount_out(0, 0, 1, FEE), Err(Error::InsufficientOutput));
+        assert_eq!(amount_out(1, 1, u128::MAX, FEE), Err(CurveError::TooLarge));
+        assert_eq!(amount_out(0, 0, 1, FEE), Err(CurveError::Nothing));
     }
 }

@@ -203,7 +203,7 @@ pub mod router {
     }
 
     #[inline(never)]
-    fn common_ends(legs: &Vec<Leg>, to: Address) -> Result<(TokenRef, TokenRef), Error> {
+    fn common_ends(legs: &[Leg], to: Address) -> Result<(TokenRef, TokenRef), Error> {
         let mut common = None;
         for leg in legs {
             let tokens = ends(&leg.path, to)?;

@@ -180,7 +180,7 @@ fn legs_are_traded_together_or_not_at_all() {
         .zip([20_000, 30_000, 5_000])
         .map(|(way, in_)| (world.path(0, way, bob), in_))
         .collect();
-    let split_in = |legs: &Vec<Leg>, min: u128| {
+    let split_in = |legs: &[Leg], min: u128| {
         world.router.call(alice, "split_exact_in", (legs, min, bob, u64::MAX))
     };
     // The third leg finds pair 1 as the first one left it.
@@ -188,7 +188,7 @@ fn legs_are_traded_together_or_not_at_all() {
     let second = world.brings(0, ways[1], 30_000);
     let best = first + second + world.brings(0, ways[2], 5_000);
     let calls = [split_in(&legs, best), split_in(&legs, best * 99 / 100)];
-    let split_out = |legs: &Vec<Leg>, max: u128| {
+    let split_out = |legs: &[Leg], max: u128| {
         world.router.call(alice, "split_exact_out", (legs, max, bob, u64::MAX))
     };
     let out_calls = [split_out(&legs, 10_000), split_out(&legs, 100_000)];
@@ -201,7 +201,7 @@ fn legs_are_traded_together_or_not_at_all() {
     let mut large = legs.clone();
     large[2].1 = u128::MAX;
     let large = split_out(&large, u128::MAX);
-    let none = split_in(&vec![], 0);
+    let none = split_in(&[], 0);
 
     world.chain.run(calls[0].clone()).reverted_with("InsufficientOutput");
     world.chain.run(failing).reverted_with("InsufficientInput");

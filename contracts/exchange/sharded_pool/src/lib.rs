@@ -45,12 +45,11 @@ extern crate alloc;
 pub mod sharded_pool {
     use alloc::vec::Vec;
     use tollway_interfaces::TokenRef;
+    pub use tollway_interfaces::curve::{AMOUNT_MAX, FEE_SCALE};
+    use tollway_interfaces::curve::{CurveError, amount_out, in_ratio};
     use tollway_sdk::env::{caller, this};
     use tollway_sdk::math::{mul_div, mul_wide, sqrt};
-    use tollway_sdk::{Address, Counter, Item, Map, contract_type};
-
-    /// The most of a token that the pool may hold. Products with fees then stay below 2¹²⁸.
-    pub const AMOUNT_MAX: u128 = 1 << 112;
+    use tollway_sdk::{Address, Counter, Item, Map, contract_type, shard_of};
 
     /// The least of each token with which a shard trades: a unit of it is then no more than a
     /// ten-thousandth.
@@ -62,9 +61,6 @@ pub mod sharded_pool {
 
     /// The most shards.
     pub const SHARDS_MAX: u32 = 256;
-
-    /// Fees and bands are in ten-thousandths.
-    pub const SCALE: u128 = 10_000;
 
     /// What is fixed when the pool is created.
     #[immutables]
@@ -187,13 +183,23 @@ pub mod sharded_pool {
         OutOfBand,
     }
 
+    impl From<CurveError> for Error {
+        fn from(error: CurveError) -> Self {
+            match error {
+                CurveError::TooLarge => Self::AmountTooLarge,
+                CurveError::Nothing => Self::InsufficientOutput,
+                CurveError::Everything => Self::InsufficientLiquidity,
+            }
+        }
+    }
+
     impl ShardedPool {
         /// Refuses a pool that cannot be.
         #[init]
         pub fn init(&mut self) -> Result<(), Error> {
             let Immutables { token0, token1, fee_bp, shards, band_bp } = (*self.imm).clone();
             let sound = token0 != token1
-                && u128::from(fee_bp) < SCALE
+                && u128::from(fee_bp) < FEE_SCALE
                 && (1..=SHARDS_MAX).contains(&shards)
                 && (1..=5_000).contains(&band_bp);
             if sound { Ok(()) } else { Err(Error::BadPool) }
@@ -289,7 +295,8 @@ pub mod sharded_pool {
                 self.give_shares(Address::ZERO, MINIMUM_LIQUIDITY);
                 (amount0, amount1, shares)
             } else {
-                let (amount0, amount1) = in_ratio(whole, amount0, amount1)?;
+                let ratio = (whole.reserve0, whole.reserve1);
+                let (amount0, amount1) = in_ratio(ratio, amount0, amount1)?;
                 let shares0 = mul_div(amount0, total, whole.reserve0);
                 let shares1 = mul_div(amount1, total, whole.reserve1);
                 (amount0, amount1, shares0.min(shares1).ok_or(Error::AmountTooLarge)?)
@@ -368,8 +375,8 @@ pub mod sharded_pool {
         /// A shard for this account, the same every time: accounts spread evenly over shards.
         #[view]
         pub fn shard_for(&self, account: Address) -> u32 {
-            let [a, b, c, d, ..] = account.0;
-            u32::from_le_bytes([a, b, c, d]) % self.imm.shards
+            // There are no more shards than a `u16` counts.
+            u32::from(shard_of(&account, self.imm.shards as u16))
         }
 
         /// What the whole held when it was last dealt out.
@@ -406,7 +413,7 @@ pub mod sharded_pool {
 
         /// What all shards hold together.
         #[inline(never)]
-        fn gather(&self, all: &Vec<u32>) -> Result<Reserves, Error> {
+        fn gather(&self, all: &[u32]) -> Result<Reserves, Error> {
             let mut whole = Reserves::default();
             let mut next = 0;
             for shard in all {
@@ -425,7 +432,7 @@ pub mod sharded_pool {
         /// Deals `whole` out evenly; the first shards get a unit more where it does not come out
         /// even.
         #[inline(never)]
-        fn deal(&mut self, all: &Vec<u32>, whole: Reserves) {
+        fn deal(&mut self, all: &[u32], whole: Reserves) {
             let Reserves { reserve0, reserve1 } = whole;
             let count = u128::from(self.imm.shards);
             let (each0, rest0) = (reserve0 / count, reserve0 % count);
@@ -450,14 +457,14 @@ pub mod sharded_pool {
             min_out: u128,
         ) -> Result<(Reserves, u128), Error> {
             let Reserves { reserve0, reserve1 } = reserves;
-            let fee = self.imm.fee_bp.into();
-            if zero_for_one {
-                let out = amount_out(reserve0, reserve1, amount_in, fee, min_out)?;
-                Ok((Reserves { reserve0: reserve0 + amount_in, reserve1: reserve1 - out }, out))
-            } else {
-                let out = amount_out(reserve1, reserve0, amount_in, fee, min_out)?;
-                Ok((Reserves { reserve0: reserve0 - out, reserve1: reserve1 + amount_in }, out))
+            let (x, y) = if zero_for_one { (reserve0, reserve1) } else { (reserve1, reserve0) };
+            let out = amount_out(x, y, amount_in, self.imm.fee_bp.into())?;
+            if out < min_out {
+                return Err(Error::InsufficientOutput);
             }
+            let (x, y) = (sum(x, amount_in)?, y - out);
+            let (reserve0, reserve1) = if zero_for_one { (x, y) } else { (y, x) };
+            Ok((Reserves { reserve0, reserve1 }, out))
         }
 
         #[inline(never)]
@@ -486,36 +493,15 @@ pub mod sharded_pool {
         }
     }
 
-    /// The part of the amounts that is in the ratio of the reserves: one of them in whole.
-    fn in_ratio(reserves: Reserves, amount0: u128, amount1: u128) -> Result<(u128, u128), Error> {
-        let Reserves { reserve0, reserve1 } = reserves;
-        match mul_div(amount0, reserve1, reserve0) {
-            Some(matching1) if matching1 <= amount1 => Ok((amount0, matching1)),
-            _ => {
-                let matching0 = mul_div(amount1, reserve0, reserve1);
-                Ok((matching0.ok_or(Error::AmountTooLarge)?, amount1))
-            }
-        }
-    }
-
-    /// What `dx` brings where there are `x` of its token and `y` of the other, with a fee in
-    /// ten-thousandths, rounded down: at least `min_out`, or an error.
-    fn amount_out(x: u128, y: u128, dx: u128, fee: u128, min_out: u128) -> Result<u128, Error> {
-        sum(x, dx)?;
-        let dx_after_fee = dx * (SCALE - fee);
-        match mul_div(dx_after_fee, y, x * SCALE + dx_after_fee) {
-            Some(out) if out >= y => Err(Error::InsufficientLiquidity),
-            Some(out) if out > 0 && out >= min_out => Ok(out),
-            Some(_) => Err(Error::InsufficientOutput),
-            None => Err(Error::InsufficientLiquidity),
-        }
-    }
-
     /// Whether the price did not fall, or rise, too far below, or above, the anchor's.
     fn is_in_band(reserves: Reserves, anchor: Reserves, band: u128, fell: bool) -> bool {
         // Reserves are at most `AMOUNT_MAX`, so no product wraps.
-        let of_shard = mul_wide(reserves.reserve1 * SCALE, anchor.reserve0);
+        let of_shard = mul_wide(reserves.reserve1 * FEE_SCALE, anchor.reserve0);
         let of_anchor = |scale: u128| mul_wide(anchor.reserve1 * scale, reserves.reserve0);
-        if fell { of_shard >= of_anchor(SCALE - band) } else { of_shard <= of_anchor(SCALE + band) }
+        if fell {
+            of_shard >= of_anchor(FEE_SCALE - band)
+        } else {
+            of_shard <= of_anchor(FEE_SCALE + band)
+        }
     }
 }

@@ -161,3 +161,24 @@ pub mod vote {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::vote::NATIVE;
+    use tollway_testkit::native::NativeChain;
+
+    #[test]
+    fn a_proposal_takes_votes_up_to_its_last_height() {
+        let mut chain = NativeChain::new();
+        let [owner, voter, late] = chain.accounts(["owner", "voter", "late"]);
+        let vote = chain.deploy(&NATIVE, &owner);
+        for account in [voter, late] {
+            chain.run(vote.call(owner, "set_weight", (account, 3u128))).succeeded();
+        }
+        // Every call has a block of its own: these are the heights 3 to 5.
+        chain.run(vote.call(owner, "open", (1u64, 4u64))).succeeded();
+        chain.run(vote.call(voter, "vote", (1u64, 2u8))).succeeded();
+        chain.run(vote.call(late, "vote", (1u64, 2u8))).reverted_with("Closed");
+        assert_eq!(chain.query::<u128>(vote, "tally", (1u64, 2u8)), 3);
+    }
+}

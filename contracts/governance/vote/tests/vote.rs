@@ -1,6 +1,7 @@
 //! What votes promise, who waits for whom, and what it costs.
 
 use std::path::Path;
+use tollway_contract_vote::vote;
 use tollway_contracts_wasm::VOTE;
 use tollway_testkit::tollway::Address;
 use tollway_testkit::{TestChain, budget};
@@ -10,6 +11,8 @@ fn a_thousand_votes_on_one_proposal_run_side_by_side() {
     let mut chain = TestChain::new();
     let owner = chain.account("owner");
     let vote = chain.deploy(VOTE, &owner);
+    // As Wasm and natively.
+    chain.also_native(vote, &vote::NATIVE);
     let voters: Vec<Address> =
         (0..1_000).map(|number| chain.account(&format!("voter {number}"))).collect();
     let weigh = |voter: &Address| vote.call(owner, "set_weight", (*voter, 3u128));
@@ -25,6 +28,7 @@ fn a_thousand_votes_on_one_proposal_run_side_by_side() {
     let again = vote.call(voters[0], "vote", (1u64, 0u8));
     chain.assert_conflicting(&again, &again);
     assert!(!chain.run(again).receipt.is_success());
+    chain.assert_all_used();
     println!("{}", chain.figures());
     budget::check(chain.figures(), &Path::new(env!("CARGO_MANIFEST_DIR")).join("budget.toml"));
 }

@@ -16,8 +16,10 @@ impl Walk<'_> {
             Value::Cell { field, keys } => {
                 self.all_used(&call.args)?;
                 let mode = match method.as_str() {
-                    "get" | "get_or" | "get_or_default" | "exists" => Mode::Read,
-                    "set" | "remove" => Mode::Write,
+                    "get" | "get_or" | "get_or_default" | "exists" | "has" | "require" => {
+                        Mode::Read
+                    }
+                    "set" | "remove" | "grant" | "revoke" | "offer" | "accept" => Mode::Write,
                     "add" | "sub" => Mode::Add,
                     _ => {
                         return Err(Error::new(
@@ -53,7 +55,10 @@ impl Walk<'_> {
                 self.lost(storage, &call.method)
             }
             Value::Data(values)
-                if matches!(method.as_str(), "clone" | "iter" | "into_iter" | "as_slice" | "rev") =>
+                if matches!(
+                    method.as_str(),
+                    "clone" | "iter" | "into_iter" | "as_slice" | "rev"
+                ) =>
             {
                 Ok(Value::Known(values))
             }
