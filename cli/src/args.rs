@@ -87,6 +87,8 @@ Examples:
   tollway inspect target/my_contract.wasm
   tollway inspect token                  a sample: token, pair, dex, vote or synthetic
   tollway inspect pair --with token      look into the contracts that it calls, too
+  tollway inspect pair --with token --conflicts
+                                         who waits for whom, on one page
   tollway inspect token --json | jq '.methods[].access'";
 
 const PLAN_EXAMPLES: &str = "\
@@ -138,6 +140,9 @@ pub(crate) struct InspectArgs {
     /// A contract that it may call: a Wasm file or a sample; may be given more than once
     #[arg(long = "with", value_name = "CONTRACT")]
     pub(crate) with: Vec<String>,
+    /// Show which methods make each other wait as a matrix, and what is worth a second look
+    #[arg(long)]
+    pub(crate) conflicts: bool,
     /// Print JSON for programs
     #[arg(long)]
     pub(crate) json: bool,

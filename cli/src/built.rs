@@ -1,7 +1,6 @@
 //! A contract that was compiled, checked as an upload checks it.
 
 use crate::format::{count, thousands};
-use crate::inspect::syntax::{marks, signature, templates};
 use crate::table::{indented, table};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -10,6 +9,7 @@ use std::path::{Path, PathBuf};
 use tollway::engine::validate::validate;
 use tollway::{Config, Limits, Runtime};
 use tollway_build::ContractBuild;
+use tollway_display::notation::{marks, signature, templates};
 use tollway_host_api::window::WINDOW_VALUE_BYTES_MAX;
 use tollway_host_api::{Abi, Method};
 

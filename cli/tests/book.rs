@@ -214,9 +214,18 @@ fn a_command_that_ends_the_other_way_is_told() {
         let blocks = blocks(block);
         blocks.iter().for_each(|block| reader.read(block));
     };
-    types("```text,file=a/b.txt\nhello\n```\n\n```console\n$ cat a/b.txt\nhello\n$ tollway --version\n…\n```\n");
-    types("```console,fails\n$ tollway inspect nothing.wasm\nerror: cannot read nothing.wasm…\n```\n");
-    for wrong in ["console,fails\n$ true", "console\n$ false", "console\n$ echo a\nb", "console\n$ echo a; echo b\na"] {
+    types(
+        "```text,file=a/b.txt\nhello\n```\n\n```console\n$ cat a/b.txt\nhello\n$ tollway --version\n…\n```\n",
+    );
+    types(
+        "```console,fails\n$ tollway inspect nothing.wasm\nerror: cannot read nothing.wasm…\n```\n",
+    );
+    for wrong in [
+        "console,fails\n$ true",
+        "console\n$ false",
+        "console\n$ echo a\nb",
+        "console\n$ echo a; echo b\na",
+    ] {
         let page = format!("```{wrong}\n```\n");
         let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| types(&page)));
         assert!(told.is_err(), "{wrong:?} passes");

@@ -73,7 +73,7 @@ fn inspect_refuses_what_is_no_contract() {
     fails(
         &["inspect", "nothing.wasm"],
         1,
-        "cannot read nothing.wasm, and no sample contract has this name (token, pair",
+        "cannot read nothing.wasm, and no sample contract has this name (",
     );
 }
 

@@ -28,6 +28,7 @@
 //! | expressions | |
 //! | --- | --- |
 //! | `"caller"`, `"this"`, `"_"` | who calls; the contract; not known |
+//! | `"call_id"`, `{"shard": "caller", "of": 8}` | the call's identifier; one of eight shards |
 //! | `"arg.legs"`, `"imm.owner"`, `"element.to"` | a parameter, an immutable, the element of the loop, or what is in them |
 //! | `{"element": 1, "path": ["to"]}` | that of the loop around it |
 //! | `7`, `{"integer": "340…"}`, `{"text": "fee"}`, `{"hex": "00ff"}` | constants |

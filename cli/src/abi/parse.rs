@@ -214,7 +214,8 @@ impl Scope<'_> {
         if let Some(text) = value.as_str() {
             return self.dotted(text);
         }
-        let object = Object::of(value, &["element", "path", "integer", "text", "hex"])?;
+        let object =
+            Object::of(value, &["element", "path", "integer", "text", "hex", "shard", "of"])?;
         if let Some(depth) = object.get("element") {
             let depth = depth.as_u64().and_then(|depth| u8::try_from(depth).ok());
             let step = |step: &Value| {
@@ -224,6 +225,14 @@ impl Scope<'_> {
             return Ok(Expr::Element {
                 depth: depth.context("element is no small number")?,
                 path: object.list("path", step)?.into(),
+            });
+        }
+        if let Some(value) = object.get("shard") {
+            let count = object.get("of").and_then(Value::as_u64);
+            let count = count.and_then(|count| u16::try_from(count).ok());
+            return Ok(Expr::Shard {
+                of: vec![self.expr(value)?].into(),
+                count: count.context("shard: \"of\" is no number of shards")?,
             });
         }
         if object.get("integer").is_some() {
@@ -255,6 +264,7 @@ impl Scope<'_> {
         let expr = match first {
             "caller" => Expr::Caller,
             "this" => Expr::This,
+            "call_id" => Expr::CallId,
             "_" => Expr::Unknown,
             "arg" => {
                 let param = find(self.params, "parameter")?;
@@ -266,7 +276,8 @@ impl Scope<'_> {
             }
             "element" => return Ok(Expr::Element { depth: 0, path: path(steps) }),
             _ => bail!(
-                "{text:?} is no expression: it starts with none of caller, this, arg, imm, element, _"
+                "{text:?} is no expression: it starts with none of caller, this, call_id, arg, imm, \
+                 element, _"
             ),
         };
         ensure!(steps.next().is_none(), "{text:?}: there is nothing in {first}");

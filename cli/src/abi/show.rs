@@ -99,8 +99,13 @@ fn expr(abi: &Abi, method: &Method, expr: &Expr) -> Value {
         [first, name].into_iter().chain(steps).collect::<Vec<_>>().join(".").into()
     };
     match expr {
+        Expr::Shard { of, count } => {
+            let of: Vec<_> = of.iter().map(|of| self::expr(abi, method, of)).collect();
+            json!({ "shard": of.first(), "of": count })
+        }
         Expr::Caller => "caller".into(),
         Expr::This => "this".into(),
+        Expr::CallId => "call_id".into(),
         Expr::Unknown => "_".into(),
         Expr::Arg { param, path } => dotted("arg", method.params.get(usize::from(*param)), path),
         Expr::Immutable { index, path } => {

@@ -2,9 +2,9 @@
 
 use super::names::Names;
 use super::{Types, camel, is_tuple};
-use crate::inspect::syntax::{signature, templates};
 use anyhow::{Result, ensure};
 use std::fmt::Write;
+use tollway_display::notation::{signature, templates};
 use tollway_host_api::abi::INIT_METHOD;
 use tollway_host_api::{Abi, Field, Method, Mutability, Type};
 

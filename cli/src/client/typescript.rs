@@ -11,7 +11,7 @@
 //! | an enum | `{ kind: "Bid" } \| { kind: "Ask"; value: { … } }` |
 
 use super::{Types, is_plain, is_tuple};
-use crate::inspect::syntax::{signature, templates};
+use tollway_display::notation::{signature, templates};
 use tollway_host_api::{Abi, Field, Method, Mutability, Type};
 
 /// What is at the top of each client.

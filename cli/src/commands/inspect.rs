@@ -1,7 +1,7 @@
 //! `tollway inspect`: validates a contract as an upload would, and shows what it declares.
 
 use crate::args::InspectArgs;
-use crate::inspect::{Subject, json, print};
+use crate::inspect::{Subject, json, json_matrix, print, print_matrix};
 use crate::output;
 use crate::source::contract_bytes;
 use anyhow::{Context, Result};
@@ -17,10 +17,11 @@ pub(crate) fn run(args: &InspectArgs) -> Result<()> {
         callees.push(load(&mut runtime, callee)?.2);
     }
     let subject = Subject { source: args.contract.clone(), code_hash, bytes, abi, callees };
-    if args.json {
-        output::print_json(&json(&subject))
-    } else {
-        output::print(print(&subject).trim_end())
+    match (args.json, args.conflicts) {
+        (true, true) => output::print_json(&json_matrix(&subject)),
+        (true, false) => output::print_json(&json(&subject)),
+        (false, true) => output::print(&print_matrix(&subject)),
+        (false, false) => output::print(print(&subject).trim_end()),
     }
 }
 

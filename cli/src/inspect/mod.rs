@@ -4,12 +4,15 @@
 pub(crate) mod conflict;
 mod expand;
 mod json;
+mod lints;
+mod matrix;
 mod print;
 
 #[cfg(test)]
 pub(crate) mod fixture;
 
 pub(crate) use json::json;
+pub(crate) use matrix::{json_matrix, print_matrix};
 pub(crate) use print::print;
 
 use conflict::{Meeting, Shared};

@@ -103,7 +103,7 @@ fn waiting(abi: &Abi, conflicts: &[Conflict]) -> String {
 }
 
 /// Where two calls always wait, when else they do tells nothing more.
-fn telling(meetings: &[Meeting]) -> &[Meeting] {
+pub(super) fn telling(meetings: &[Meeting]) -> &[Meeting] {
     let always = |meeting: &Meeting| meeting.when.is_empty() && waits(meeting) == "the later one";
     match meetings.first() {
         Some(first) if always(first) => &meetings[..1],
@@ -112,7 +112,7 @@ fn telling(meetings: &[Meeting]) -> &[Meeting] {
 }
 
 /// The contract's own fields if there are any, and not too many lines.
-fn lines(on: &[Shared]) -> String {
+pub(super) fn lines(on: &[Shared]) -> String {
     const LINES_MAX: usize = 4;
     let own: Vec<_> =
         on.iter().filter(|shared| !shared.field.starts_with("through")).cloned().collect();

@@ -143,7 +143,7 @@ impl Template {
         }
         // Cargo drops from it what this contract does not need.
         let mut cargo = Command::new("cargo");
-        cargo.args(["metadata", "--offline", "--format-version", "1"]).current_dir(folder);
+        cargo.args(["update", "--workspace", "--offline", "--quiet"]).current_dir(folder);
         let is_kept = cargo.output().is_ok_and(|output| output.status.success());
         if !is_kept {
             // What Cargo can't take is worse than nothing, and was copied a moment ago.

@@ -232,7 +232,7 @@ mod tests {
         check(
             "/contracts/0/code",
             json!("tokn"),
-            "contracts[0].code: cannot read tokn, and no sample contract has this name (token",
+            "contracts[0].code: cannot read tokn, and no sample contract has this name (",
         );
         check(
             "/contracts/0/creator",

@@ -4,8 +4,17 @@
 //! It needs the crate `borsh` with its feature `derive`. A call is a value of [`calls`]: its
 //! [`ContractMethod::NAME`] and [`ContractMethod::args`] go into the chain's transaction, and what a
 //! receipt has is decoded by [`ContractMethod::returned`].
-#![allow(clippy::all, dead_code, missing_docs, non_camel_case_types, non_snake_case, unreachable_pub)]
-#![allow(rustdoc::all, reason = "texts come from the contract")]
+#![allow(
+    clippy::all,
+    clippy::allow_attributes_without_reason,
+    dead_code,
+    missing_docs,
+    non_camel_case_types,
+    non_snake_case,
+    rustdoc::all,
+    unreachable_pub,
+    reason = "names and texts come from the contract"
+)]
 
 /// The address of an account or contract.
 pub type Address = [u8; 32];

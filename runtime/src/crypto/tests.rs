@@ -211,8 +211,11 @@ fn ed25519_keys_have_one_form() {
 
 type Verify = fn(&[u8; 33], &[u8; 32], &[u8; 64]) -> bool;
 
-/// The curves: how to verify, the group's order, and a valid key, digest and signature.
-fn curves() -> [(Verify, &'static str, [u8; 33], [u8; 32], [u8; 64]); 2] {
+/// How to verify, the group's order, and a valid key, digest and signature.
+type Curve = (Verify, &'static str, [u8; 33], [u8; 32], [u8; 64]);
+
+/// The curves.
+fn curves() -> [Curve; 2] {
     [
         (
             secp256k1_verify,

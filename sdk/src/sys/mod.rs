@@ -37,7 +37,9 @@ macro_rules! declare_imports {
                 #[allow(
                     non_camel_case_types,
                     clippy::too_many_arguments,
-                    reason = "a twin of the import; its parameters' types are named like them"
+                    clippy::extra_unused_lifetimes,
+                    reason = "a twin of the import; its parameters' types are named like them, and \
+                              some have none"
                 )]
                 pub(super) unsafe fn $name<'w, $($param: Into<Word<'w>>),*>(
                     $($param: $param),*

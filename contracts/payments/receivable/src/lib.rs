@@ -374,12 +374,11 @@ pub mod receivable {
             financier: Address,
         ) -> Result<u128, Error> {
             let amount = self.imm.invoices.collect(merchant, number, token);
-            let (principal, fee) =
-                match self.receive(merchant, number, token, financier, amount) {
-                    // Nobody else has a claim: all of it is the merchant's.
-                    Err(Error::NotFinanced | Error::NothingOwed) => (0, 0),
-                    divided => divided?,
-                };
+            let (principal, fee) = match self.receive(merchant, number, token, financier, amount) {
+                // Nobody else has a claim: all of it is the merchant's.
+                Err(Error::NotFinanced | Error::NothingOwed) => (0, 0),
+                divided => divided?,
+            };
             let rest = amount - principal - fee;
             Received { merchant, number, principal, fee, rest }.emit();
             if rest > 0 {
