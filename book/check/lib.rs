@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 pub const TUTORIAL: &str = "tutorial.md";
 
 /// Pages whose `console` blocks are run, and what they show is compared.
-pub const WALKED: &[&str] = &["seeing.md"];
+pub const WALKED: &[&str] = &[TUTORIAL, "seeing.md", "tools.md"];
 
 /// The folder with the pages.
 pub fn pages_folder() -> PathBuf {
@@ -56,6 +56,9 @@ examples! {
     transient: "parts/transient.md"
     identifiers: "parts/identifiers.md"
     numbers: "parts/numbers.md"
+    roles: "parts/roles.md"
+    crypto: "parts/crypto.md"
+    randomness: "parts/randomness.md"
     upgrades: "parts/upgrades.md"
     pass_and_verify: "patterns/pass-and-verify.md"
     instead_of_storage: "patterns/immutables.md"

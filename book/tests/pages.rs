@@ -148,3 +148,41 @@ fn the_suite_has_what_it_tells_of() {
         }
     }
 }
+
+/// Bounds that pages name are those of the code.
+#[test]
+fn bounds_are_those_of_the_code() {
+    use tollway::engine::gas::GROWN_GAS;
+    use tollway_sdk::host_api::key::KEY_BYTES_MAX;
+    use tollway_sdk::host_api::window::*;
+    let limits = tollway::Limits::default();
+    let kib = |bytes: usize| bytes >> 10;
+    let number = |number: usize| match number {
+        0..1_000 => number.to_string(),
+        _ => format!("{},{:03}", number / 1_000, number % 1_000),
+    };
+    let declared = number(limits.access_keys_max);
+    let pages = pages();
+    for (page, text) in [
+        ("access/declarations.md", format!("at most {} templates", limits.templates_max)),
+        ("access/declarations.md", format!("at most {declared} keys")),
+        ("access/declarations.md", format!("A key has at most {KEY_BYTES_MAX} bytes")),
+        ("access/misses.md", format!("| {WINDOW_SLOTS_MAX}, in the order")),
+        ("access/misses.md", format!("at most {WINDOW_VALUE_BYTES_MAX} bytes: numbers")),
+        ("access/misses.md", format!("together | {} bytes", number(WINDOW_HEAP_BYTES))),
+        ("access/misses.md", format!("arguments | {WINDOW_ARGS_BYTES_MAX} bytes")),
+        ("access/misses.md", format!("immutables | {WINDOW_IMMUTABLES_BYTES_MAX} bytes")),
+        ("access/misses.md", format!("output | {WINDOW_OUTPUT_BYTES_MAX} bytes")),
+        ("access/misses.md", format!("events | {WINDOW_EVENTS_BYTES_MAX} bytes")),
+        ("parts/calls.md", format!("At most {} contracts", limits.call_depth_max)),
+        ("parts/events.md", format!("at most {} events", number(limits.events_max))),
+        ("parts/events.md", format!("at most {} KiB", kib(limits.event_bytes_max))),
+        ("parts/immutables.md", format!("at most {} KiB", kib(limits.immutables_bytes_max))),
+        ("parts/storage.md", format!("at most {} KiB", kib(limits.value_bytes_max))),
+        ("parts/transient.md", format!("At most {} keys", number(limits.transient_keys_max))),
+        ("patterns/groups.md", format!("at most {declared} keys")),
+        ("other-languages.md", format!("pays {} gas", number(GROWN_GAS as usize))),
+    ] {
+        assert!(pages[page].contains(&text), "{page} does not say {text:?}");
+    }
+}

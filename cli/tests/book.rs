@@ -167,6 +167,16 @@ fn walk(page: &'static str) {
 }
 
 #[test]
+fn the_tutorial_leads_where_it_says() {
+    walk("tutorial.md");
+}
+
+#[test]
+fn tools_do_as_the_page_says() {
+    walk("tools.md");
+}
+
+#[test]
 fn conflicts_are_seen_as_the_page_says() {
     walk("seeing.md");
 }
