@@ -121,7 +121,8 @@ const SUITE_EXAMPLES: &str = "\
 Examples:
   tollway bench suite --threads 1,2
   tollway bench suite --each --blocks 3
-  tollway bench suite --each --only token,pair --without-adds";
+  tollway bench suite --each --only token,pair --without-adds
+  tollway bench suite --page --blocks 5 > book/src/suite-measured.md";
 
 /// What `tollway demo` takes.
 #[derive(Debug, Args)]
@@ -361,6 +362,9 @@ pub(crate) struct SuiteArgs {
     /// Contracts declare every add as a write: what it would be if nothing commuted
     #[arg(long)]
     pub(crate) without_adds: bool,
+    /// Each contract alone, with its adds and without: the book's table, in Markdown
+    #[arg(long, conflicts_with_all = ["each", "without_adds", "json"])]
+    pub(crate) page: bool,
     /// Calls of a block
     #[arg(long, value_name = "N", default_value_t = 10_000,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]

@@ -133,3 +133,41 @@ pub(crate) fn hot_keys_text(trace: &BlockTrace) -> String {
     });
     aligned(["hot keys", "calls", "waits", "chain"], &[1, 2, 3], rows) + "\n"
 }
+
+/// Each kind of call, as its contract declares it and with every add as a write, in Markdown.
+pub(crate) fn page_text(with: &[PartRecord], without: &[PartRecord]) -> String {
+    let rate = |part: &PartRecord| {
+        let record = part.records.last();
+        record
+            .map_or_else(String::new, |record| thousands(record.calls_per_s_median.round() as u64))
+    };
+    let reached = |part: &PartRecord| {
+        let speedup = part.records.last().and_then(|record| record.speedup);
+        speedup.map_or_else(String::new, |speedup| format!("{speedup:.2}"))
+    };
+    let rows = with.iter().zip(without).map(|(with, without)| {
+        let cells = [
+            format!("`{}`", with.name),
+            with.about.to_owned(),
+            rate(with),
+            format!("{} / {}", reached(with), reached(without)),
+            format!("{} / {}", factor(with.speedup_unlimited), factor(without.speedup_unlimited)),
+            format!(
+                "{} / {}",
+                thousands(with.critical_path_calls.into()),
+                thousands(without.critical_path_calls.into())
+            ),
+            with.records.first().map_or_else(String::new, |one| format!("{:.0}", one.gas_per_call)),
+        ];
+        format!("| {} |\n", cells.join(" | "))
+    });
+    let first = with.first().and_then(|part| part.records.last());
+    let threads = first.map_or_else(String::new, |record| count(record.threads as u64, "thread"));
+    let block = first.map_or_else(String::new, |record| thousands(record.block as u64));
+    format!(
+        "| contract | calls of a block of {block} | calls/s on {threads} | speed-up reached on \
+         {threads}, with adds / without | possible on any number of threads | longest chain | gas a \
+         call |\n| --- | --- | --: | --: | --: | --: | --: |\n{}",
+        rows.collect::<String>()
+    )
+}

@@ -5,7 +5,7 @@ use crate::format::{count, wrapped};
 use crate::output;
 use crate::progress::with_bar;
 use crate::scaling;
-use crate::suite::{POSSIBLE, hot_keys_text, parts_text, records_text, shares_text};
+use crate::suite::{POSSIBLE, hot_keys_text, page_text, parts_text, records_text, shares_text};
 use anyhow::Result;
 use serde_json::json;
 use tollway_benches::suite::{Declared, SuiteOptions, USERS, run as run_mixed, run_alone};
@@ -19,6 +19,12 @@ pub(super) fn run(args: &SuiteArgs, measure: &MeasureArgs) -> Result<()> {
         declared: if args.without_adds { Declared::AddsAsWrites } else { Declared::AsWritten },
         users: USERS,
     };
+    if args.page {
+        let with = with_bar("suite", |progress| run_alone(&options, progress))?;
+        let options = SuiteOptions { declared: Declared::AddsAsWrites, ..options };
+        let without = with_bar("without adds", |progress| run_alone(&options, progress))?;
+        return output::print(&page_text(&with, &without));
+    }
     if args.each {
         let parts = with_bar("suite", |progress| run_alone(&options, progress))?;
         if measure.json {
