@@ -3,7 +3,7 @@
 use super::derivatives::{FEEDS, oracle};
 use super::{Kind, any_user};
 use crate::contracts::{OPERATOR, call};
-use crate::suite::world::{At, Part, World, user};
+use crate::suite::world::{At, Part, user};
 use crate::swaps::random::Random;
 use tollway::{Address, Call};
 use tollway_contracts_wasm::{FARM, LEND, STAKE};
