@@ -154,7 +154,8 @@ impl Runtime {
         self.check_block(block)?;
         self.pool.install(|| {
             let (limits, memory) = (&self.config.limits, Resolved::default());
-            let resolved = resolve(&block.calls, &self.registry, &self.store, limits, memory)?;
+            let resolved =
+                resolve(block.height, &block.calls, &self.registry, &self.store, limits, memory)?;
             let plan = plan(&resolved, &self.store, PlanMemory::default());
             Ok(AccessSets::new(resolved, plan, &self.registry))
         })
