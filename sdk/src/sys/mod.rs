@@ -35,6 +35,7 @@ macro_rules! declare_imports {
             $(
                 #[allow(
                     non_camel_case_types,
+                    clippy::extra_unused_lifetimes,
                     clippy::too_many_arguments,
                     reason = "a twin of the import; its parameters' types are named like them"
                 )]

@@ -20,10 +20,13 @@ use tollway_host_api::Abi;
 pub struct Native {
     /// What its Wasm carries, too.
     pub abi: &'static Abi,
-    /// Names and functions, which take the length of the arguments and return a
-    /// [`MethodStatus`](crate::host_api::MethodStatus), as the exports of the Wasm do.
-    pub methods: &'static [(&'static str, fn(u32) -> i32)],
+    /// Names and functions, as the Wasm exports them.
+    pub methods: &'static [(&'static str, EntryPoint)],
 }
+
+/// An entry point: the length of the arguments in, a [`MethodStatus`](crate::host_api::MethodStatus)
+/// out.
+pub type EntryPoint = fn(u32) -> i32;
 
 impl Native {
     /// Runs an entry point of this name on `host`. `None` if there is none.
