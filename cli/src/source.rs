@@ -2,9 +2,8 @@
 
 mod block;
 mod contract;
-mod names;
 mod recorded;
 
 pub(crate) use block::Source;
 pub(crate) use contract::{checked, contract_bytes};
-pub(crate) use names::Names;
+pub(crate) use tollway_display::names::Names;

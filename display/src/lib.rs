@@ -3,6 +3,7 @@
 //! | module | shows |
 //! | --- | --- |
 //! | [`notation`] | types, methods and access templates, as an author writes them |
+//! | [`names`] | what addresses are called |
 //! | [`picture`] | a block's run as SVG or HTML |
 //! | [`graph`] | what of a run could have been when, were there no overheads |
 //! | [`table`] | rows and columns |
@@ -13,6 +14,7 @@
 //! With the feature `test-utils` there is `fixture`: runs and a contract, made by hand.
 #![forbid(unsafe_code)]
 
+pub mod names;
 pub mod notation;
 pub mod picture;
 

@@ -5,6 +5,8 @@ use crate::native::{Env, Machine, Twin, Twins, may_run_natively};
 use crate::ran::{Names, Ran};
 use crate::uses::{Lint, Lints, Uses};
 use borsh::{BorshDeserialize, BorshSerialize};
+use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::Arc;
 use tollway::kept_state::MemoryBackend;
 use tollway::oracle::{Oracle, Watched};
@@ -12,6 +14,8 @@ use tollway::{
     Address, BlockTrace, Call, CodeHash, Config, Gas, Height, Instantiate, Outcome, Receipt,
     Runtime, Upgrade, UpgradeError,
 };
+use tollway_display::graph::Graph;
+use tollway_display::picture::{Run, Section, page, svg};
 use tollway_sdk::native::Native;
 
 /// What each call may use, unless a test says otherwise: enough for whatever does not run away.
@@ -89,6 +93,26 @@ impl Block {
             "{found} calls wait for each other in a chain, at most {most} may:\n{}",
             self.waits()
         );
+        self
+    }
+
+    /// Draws the run: lanes over time, the plan, and the hot keys. A file that ends in `.html` tells
+    /// about the call under the pointer, too; one that ends in `.svg` is a picture alone.
+    ///
+    /// # Panics
+    /// If the file has another ending, or can't be written.
+    pub fn write_picture(&self, file: impl AsRef<Path>) -> &Self {
+        let file = file.as_ref();
+        let title = format!("block {}", self.trace.height);
+        let run =
+            || Run { title: title.clone(), trace: &self.trace, serial_ns: None, parallel_ns: None };
+        let picture = match file.extension().and_then(OsStr::to_str) {
+            Some("svg") => svg(&run()),
+            Some("html") => page(&title, "", &[Section { heading: String::new(), run: run() }]),
+            _ => panic!("{}: a picture is an .svg or an .html file", file.display()),
+        };
+        let written = std::fs::write(file, picture);
+        written.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         self
     }
 
@@ -230,7 +254,7 @@ impl TestChain {
         let address = self.runtime.instantiate(request);
         let address = address.unwrap_or_else(|error| panic!("no contract can be made: {error}"));
         let code = self.runtime.code(&code).expect("it was uploaded");
-        self.uses.add_contract(&code.abi);
+        self.uses.add_contract(address, &code.abi);
         self.twins.add_contract(address);
         self.names.add_contract(address, Arc::new(code.abi.clone()));
         Contract { address }
@@ -341,7 +365,11 @@ impl TestChain {
         let mut calls: Vec<Ran> = (block.calls.iter().zip(outcome.receipts))
             .map(|(call, receipt)| Ran::new(call.clone(), receipt, self.names.clone()))
             .collect();
-        for ((call, expected), rehearsed) in calls.iter_mut().zip(expected).zip(rehearsed) {
+        let mut written = vec![0; calls.len()];
+        let rehearsed = expected.into_iter().zip(rehearsed);
+        for ((call, (expected, rehearsed)), written) in
+            calls.iter_mut().zip(rehearsed).zip(&mut written)
+        {
             let Watched { receipt, gas_matters } = expected;
             assert_eq!(call.receipt, receipt, "{call}: the oracle comes to another receipt");
             let Some((rehearsed, native)) = rehearsed else { continue };
@@ -349,14 +377,21 @@ impl TestChain {
             if let Some(native) = native.filter(|_| is_same && !gas_matters) {
                 native.compare(&rehearsed, &self.names, call);
             }
+            if is_same {
+                let bytes = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len) as u64;
+                *written = rehearsed.writes.values().map(bytes).sum();
+            }
             call.add_misses(rehearsed.misses);
         }
         let root = self.runtime.state_root().expect("memory does not fail");
         assert_eq!(root, oracle.state_root(), "the oracle comes to another state");
-        for call in &calls {
-            self.figures.add(call, self.declared_keys(&call.call));
+        let mut trace = outcome.trace.expect("the trace is on");
+        self.names.rename(&mut trace);
+        for (call, written) in calls.iter().zip(&written) {
+            self.figures.add(call, self.declared_keys(&call.call), *written);
         }
-        Block { calls, trace: outcome.trace.expect("the trace is on") }
+        self.figures.add_lanes(&calls, &Graph::new(&trace.calls).depths());
+        Block { calls, trace }
     }
 
     /// How many keys a call declares.
@@ -367,9 +402,10 @@ impl TestChain {
     fn plan(&self, calls: Vec<Call>) -> BlockTrace {
         let height = Height(self.height().0 + 1);
         let block = tollway::Block { height, time_ms: self.time_ms, seed: self.seed, calls };
-        self.runtime
-            .plan(&block)
-            .unwrap_or_else(|error| panic!("the block can't be planned: {error}"))
+        let trace = self.runtime.plan(&block);
+        let mut trace = trace.unwrap_or_else(|error| panic!("the block can't be planned: {error}"));
+        self.names.rename(&mut trace);
+        trace
     }
 
     /// The key for which the second of two calls would wait for the first, or the first for the
@@ -483,9 +519,8 @@ impl TestChain {
     /// # Panics
     /// If no call ran it, or it declares more.
     pub fn assert_declares_only_used(&self, contract: Contract, method: &str) -> &Self {
-        let abi = self.names.abi(&contract.address).expect("it was deployed here");
-        let name = abi.name.to_string();
-        assert!(self.uses.was_called(&name, method), "no call ran {name}.{method}");
+        let name = self.uses.name(&contract.address).expect("it was deployed here");
+        assert!(self.uses.was_called(name, method), "no call ran {name}.{method}");
         self.require_used(|lint| lint.contract == name && lint.method == method);
         self
     }

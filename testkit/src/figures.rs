@@ -18,6 +18,11 @@ pub struct MethodFigures {
     pub misses: u64,
     /// The most bytes of events and return value of one call.
     pub output_bytes_max: u64,
+    /// The most bytes of values that one call left in the state.
+    pub written_bytes_max: u64,
+    /// The most calls of one block that wait for nobody, or for equally long chains: as many lanes
+    /// could run at once.
+    pub lanes_max: u64,
 }
 
 impl MethodFigures {
@@ -38,8 +43,21 @@ impl MethodFigures {
 pub struct Figures(BTreeMap<(String, String), MethodFigures>);
 
 impl Figures {
-    pub(crate) fn add(&mut self, ran: &Ran, keys: u64) {
+    /// Adds the calls of a block, each with how many calls have to run before it.
+    pub(crate) fn add_lanes(&mut self, calls: &[Ran], depths: &[usize]) {
+        let mut at_once: BTreeMap<((String, String), usize), u64> = BTreeMap::new();
+        for (call, depth) in calls.iter().zip(depths) {
+            *at_once.entry((call.method(), *depth)).or_default() += 1;
+        }
+        for ((method, _), count) in at_once {
+            let figures = self.0.entry(method).or_default();
+            figures.lanes_max = figures.lanes_max.max(count);
+        }
+    }
+
+    pub(crate) fn add(&mut self, ran: &Ran, keys: u64, written_bytes: u64) {
         let figures = self.0.entry(ran.method()).or_default();
+        figures.written_bytes_max = figures.written_bytes_max.max(written_bytes);
         let receipt = &ran.receipt;
         if receipt.is_success() {
             let place = figures.gas.partition_point(|gas| *gas < receipt.gas_used.0);
@@ -83,6 +101,8 @@ impl fmt::Display for Figures {
             "max",
             "keys",
             "bytes out",
+            "written",
+            "lanes",
             "misses",
         ]);
         for (contract, method, figures) in self.iter() {
@@ -99,6 +119,8 @@ impl fmt::Display for Figures {
                 most,
                 figures.keys_max.to_string(),
                 figures.output_bytes_max.to_string(),
+                figures.written_bytes_max.to_string(),
+                figures.lanes_max.to_string(),
                 figures.misses.to_string(),
             ]);
         }

@@ -18,7 +18,8 @@
 //! chain.assert_independent(&pay(alice), &pay(bob));
 //! ```
 //!
-//! A contract's own tests get its Wasm by [`wasm!`].
+//! A contract's own tests get its Wasm by [`wasm!`]. Time from the start of a test to its first call
+//! goes to compiling it, once for each chain that deploys it; see `examples/first_call.rs`.
 //!
 //! Every block is run by the oracle too, one call after another, and whatever differs fails the
 //! test. What goes wrong is told by contract, method and arguments.
@@ -29,7 +30,8 @@
 //! | say what shall come of a call | [`Ran`] |
 //! | say who may wait for whom | [`TestChain::assert_independent`], [`Block::assert_critical_path`] |
 //! | find what is declared and not used, missing, or wider than it need be | [`TestChain::lints`], [`TestChain::assert_all_used`] |
-//! | see gas, keys and misses of each method, and keep them in bounds | [`TestChain::figures`], [`budget`] |
+//! | see a block's run as a picture | [`Block::write_picture`] |
+//! | see gas, keys, bytes, lanes and misses of each method, and keep them in bounds | [`TestChain::figures`], [`budget`] |
 //! | run a contract natively too, or step through it with a debugger | [`native`], [`TestChain::also_native`] |
 //! | run random calls | [`random`], [`Dice`] |
 //! | give a contract another code | [`TestChain::upgrade`] |

@@ -10,7 +10,7 @@ use tollway::host_api::key::restore;
 use tollway::host_api::value::{Value, decode, decode_fields};
 use tollway::host_api::{Abi, Text};
 use tollway::oracle::Miss;
-use tollway::{Address, Call, Failure, Outcome, Receipt};
+use tollway::{Address, BlockTrace, Call, Failure, Outcome, Receipt};
 use tollway_display::notation::bracketed;
 
 /// The names of accounts and contracts.
@@ -41,6 +41,12 @@ impl Names {
         let account = self.accounts.get(&address.0).cloned();
         let contract = || self.abi(address).map(|abi| abi.name.to_string());
         account.or_else(contract).unwrap_or_else(|| format!("0x{address}"))
+    }
+
+    /// Puts the names of accounts into a trace.
+    pub(crate) fn rename(&self, trace: &mut BlockTrace) {
+        let accounts = self.accounts.iter().map(|(bytes, name)| (name.clone(), Address(*bytes)));
+        tollway_display::names::Names::of(&accounts.collect()).rename(trace);
     }
 
     /// The name of a call's contract and method.

@@ -174,14 +174,29 @@ struct MethodUse {
 pub(crate) struct Uses {
     /// By contract's name and method.
     methods: BTreeMap<(String, String), MethodUse>,
+    /// The ABIs so far, each with the name that findings have for it: versions of one contract may
+    /// share their own.
+    abis: Vec<(Abi, String)>,
+    shown: BTreeMap<[u8; 32], String>,
     skipped: u64,
 }
 
 impl Uses {
     /// Gets to know the templates of a contract.
-    pub(crate) fn add_contract(&mut self, abi: &Abi) {
+    pub(crate) fn add_contract(&mut self, address: Address, abi: &Abi) {
+        let known = self.abis.iter().find(|(other, _)| other == abi);
+        let shown = known.map(|(_, shown)| shown.clone());
+        let shown = shown.unwrap_or_else(|| self.add_abi(abi));
+        self.shown.insert(address.0, shown);
+    }
+
+    fn add_abi(&mut self, abi: &Abi) -> String {
+        let same = self.abis.iter().filter(|(other, _)| other.name == abi.name).count();
+        let shown = match same {
+            0 => abi.name.to_string(),
+            _ => format!("{} ({})", abi.name, same + 1),
+        };
         for method in abi.methods.iter().filter(|method| method.name != INIT_METHOD) {
-            let key = (abi.name.to_string(), method.name.to_string());
             let templates = single_templates(abi, method).into_iter().map(|(template, text)| Use {
                 template,
                 text,
@@ -189,21 +204,21 @@ impl Uses {
                 touch: Touch::default(),
                 adds: Some(0),
             });
-            self.methods.entry(key).or_insert_with(|| MethodUse {
-                templates: templates.collect(),
-                ..MethodUse::default()
-            });
+            let method_use = MethodUse { templates: templates.collect(), ..MethodUse::default() };
+            self.methods.insert((shown.clone(), method.name.to_string()), method_use);
         }
+        self.abis.push((abi.clone(), shown.clone()));
+        shown
     }
 
-    fn method(
-        &mut self,
-        names: &Names,
-        contract: &Address,
-        method: &str,
-    ) -> Option<&mut MethodUse> {
-        let abi = names.abi(contract)?;
-        self.methods.get_mut(&(abi.name.to_string(), method.to_owned()))
+    /// The name that findings have for a contract.
+    pub(crate) fn name(&self, contract: &Address) -> Option<&str> {
+        self.shown.get(&contract.0).map(String::as_str)
+    }
+
+    fn method(&mut self, contract: &Address, method: &str) -> Option<&mut MethodUse> {
+        let name = self.shown.get(&contract.0)?.clone();
+        self.methods.get_mut(&(name, method.to_owned()))
     }
 
     pub(crate) fn was_called(&self, contract: &str, method: &str) -> bool {
@@ -224,7 +239,7 @@ impl Uses {
         let mut known: BTreeMap<&[u8], bool> = BTreeMap::new();
         for frame in &rehearsed.frames {
             let Some(abi) = names.abi(&frame.contract) else { continue };
-            let Some(method) = self.method(names, &frame.contract, &frame.method) else { continue };
+            let Some(method) = self.method(&frame.contract, &frame.method) else { continue };
             for (number, template) in &frame.used {
                 let Template::Key { key, touch } = template else { continue };
                 let Some(found) = method.templates.get_mut(*number) else { continue };
@@ -272,13 +287,13 @@ impl Uses {
             self.skipped += 1;
             return false;
         }
-        rehearsed.frames.iter().for_each(|frame| self.add_frame(names, frame));
+        rehearsed.frames.iter().for_each(|frame| self.add_frame(frame));
         rehearsed.misses.iter().for_each(|miss| self.add_miss(names, miss));
         true
     }
 
-    fn add_frame(&mut self, names: &Names, frame: &LoggedFrame) {
-        let Some(method) = self.method(names, &frame.contract, &frame.method) else { return };
+    fn add_frame(&mut self, frame: &LoggedFrame) {
+        let Some(method) = self.method(&frame.contract, &frame.method) else { return };
         method.calls += 1;
         for (number, template) in &frame.used {
             let Some(found) = method.templates.get_mut(*number) else { continue };
@@ -297,7 +312,7 @@ impl Uses {
             None => Finding::Missing,
             Some(declared) => Finding::TooNarrow { declared },
         };
-        let Some(method) = self.method(names, &miss.contract, &miss.method) else { return };
+        let Some(method) = self.method(&miss.contract, &miss.method) else { return };
         method.misses.entry((key, miss.need.name())).or_insert(finding);
     }
 

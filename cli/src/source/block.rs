@@ -1,6 +1,6 @@
 //! A block to look at, with the state that it runs on.
 
-use super::names::Names;
+use super::Names;
 use super::recorded::Recorded;
 use crate::args::BlockArgs;
 use crate::progress::with_bar;

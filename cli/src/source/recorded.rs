@@ -1,7 +1,7 @@
 //! The conflict pattern of a real block, run through the sample contract `synthetic`, with the
 //! real names of its keys.
 
-use super::names::Names;
+use super::Names;
 use crate::format::fit;
 use crate::progress::with_bar;
 use anyhow::{Context, Result};

@@ -36,6 +36,7 @@ macro_rules! declare_imports {
             $(
                 #[allow(
                     non_camel_case_types,
+                    clippy::extra_unused_lifetimes,
                     clippy::too_many_arguments,
                     clippy::extra_unused_lifetimes,
                     reason = "a twin of the import; its parameters' types are named like them, and \

@@ -20,12 +20,12 @@ use tollway_host_api::Abi;
 pub struct Native {
     /// What its Wasm carries, too.
     pub abi: &'static Abi,
-    /// Names and functions.
+    /// Names and functions, as the Wasm exports them.
     pub methods: &'static [(&'static str, EntryPoint)],
 }
 
-/// What the exports of the Wasm are: takes the length of the arguments and returns a
-/// [`MethodStatus`](crate::host_api::MethodStatus).
+/// An entry point: the length of the arguments in, a [`MethodStatus`](crate::host_api::MethodStatus)
+/// out.
 pub type EntryPoint = fn(u32) -> i32;
 
 impl Native {

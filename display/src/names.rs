@@ -6,7 +6,7 @@ use tollway::{Address, BlockTrace, Registry};
 
 /// Names for what a runtime prints as hexadecimal or numbers.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Names {
+pub struct Names {
     /// By the text that the runtime prints; empty where two names share it.
     texts: BTreeMap<String, String>,
     traders: bool,
@@ -14,7 +14,7 @@ pub(crate) struct Names {
 
 impl Names {
     /// Names of addresses.
-    pub(crate) fn of(names: &BTreeMap<String, Address>) -> Self {
+    pub fn of(names: &BTreeMap<String, Address>) -> Self {
         let mut texts: BTreeMap<String, String> = BTreeMap::new();
         for (name, address) in names {
             texts.entry(short(address)).and_modify(String::clear).or_insert_with(|| name.clone());
@@ -23,13 +23,13 @@ impl Names {
     }
 
     /// Names of whole keys.
-    pub(crate) fn of_keys(texts: BTreeMap<String, String>) -> Self {
+    pub fn of_keys(texts: BTreeMap<String, String>) -> Self {
         Self { texts, traders: false }
     }
 
     /// The accounts of the generated swaps, by number; and its contracts, where there are several
     /// of one code, by the order in which they were made.
-    pub(crate) fn traders(registry: &Registry) -> Self {
+    pub fn traders(registry: &Registry) -> Self {
         let mut made: BTreeMap<&str, u32> = BTreeMap::new();
         let mut names = BTreeMap::new();
         for contract in registry.contracts() {
@@ -42,7 +42,7 @@ impl Names {
     }
 
     /// Puts names into a trace.
-    pub(crate) fn rename(&self, trace: &mut BlockTrace) {
+    pub fn rename(&self, trace: &mut BlockTrace) {
         for key in &mut trace.hot_keys {
             key.name = self.renamed(&key.name);
         }
@@ -52,7 +52,7 @@ impl Names {
     }
 
     /// A key's name, with addresses by theirs.
-    pub(crate) fn renamed(&self, key: &str) -> String {
+    pub fn renamed(&self, key: &str) -> String {
         if let Some(name) = self.texts.get(key) {
             return name.clone();
         }
