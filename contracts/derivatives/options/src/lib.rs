@@ -33,7 +33,8 @@
 //! for, once in a series.
 //!
 //! # What nobody can lock
-//! Anybody may create any series and settle it. If the oracle has no price from after the expiry
+//! Anybody may create any series, and settle it as soon as the oracle has a price from after the
+//! expiry, so nobody can wait for a better one: whoever loses by it settles first. If the oracle has no price from after the expiry
 //! until `settle_ms` after it, the series ends without exercise and writers take everything back.
 //! No call walks a list, so no number of users makes another's call dear.
 //!

@@ -205,7 +205,14 @@ fn neither_reporters_nor_readers_wait_for_each_other() {
 #[test]
 fn methods_keep_their_budget() {
     let mut feeds = feeds();
-    let reports = [0, 1, 2, 3, 4].map(|seat| feeds.report(seat, 1, 5));
+    // Everything there is: seven reporters, and reports of all.
+    for (seat, name) in [(5u8, "eve"), (6, "frank")] {
+        let reporter = feeds.chain.account(name);
+        feeds.reporters.push(reporter);
+        let give = feeds.oracle.call(feeds.owner, "give_seat", (seat, reporter));
+        feeds.chain.run(give).succeeded();
+    }
+    let reports = [0, 1, 2, 3, 4, 5, 6].map(|seat| feeds.report(seat, 1, 5));
     feeds.chain.block(reports).succeeded();
     let prices: Vec<(u32, u128)> = (0..10).map(|feed| (feed, 5)).collect();
     let many = feeds.oracle.call(feeds.reporters[0], "report_all", (0u8, prices));
@@ -215,9 +222,8 @@ fn methods_keep_their_budget() {
         feeds.chain.run(feeds.oracle.call(feeds.owner, view, argument)).succeeded();
     }
     feeds.chain.run(feeds.oracle.call(feeds.owner, "reporter", 1u8)).succeeded();
-    let eve = feeds.chain.account("eve");
-    feeds.chain.run(feeds.oracle.call(feeds.owner, "give_seat", (1u8, eve))).succeeded();
-    println!("{}", feeds.chain.figures());
+    println!("{}\n{}", feeds.chain.figures(), feeds.chain.lints());
+    feeds.chain.assert_all_used();
     budget::check(
         feeds.chain.figures(),
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("budget.toml"),

@@ -69,7 +69,7 @@ impl Market {
             for token in [self.base, self.quote] {
                 calls.push(token.call(self.owner, "mint", (*user, amount)));
                 for options in [self.calls, self.puts] {
-                    calls.push(token.call(*user, "approve", (options.address, u128::MAX)));
+                    calls.push(token.call(*user, "approve", (options.address, u128::MAX - 1)));
                 }
             }
         }

@@ -34,7 +34,7 @@ impl Market {
         let mut market = Self { chain, provider, reporter, oracle, quote, perp };
         let calls = [
             quote.call(provider, "mint", (provider, pool)),
-            quote.call(provider, "approve", (perp.address, u128::MAX)),
+            quote.call(provider, "approve", (perp.address, u128::MAX - 1)),
             perp.call(provider, "deposit", pool),
         ];
         market.chain.block(calls).succeeded();
@@ -47,7 +47,7 @@ impl Market {
             (0..count).map(|number| self.chain.account(&format!("user {number}"))).collect();
         let calls = users.iter().flat_map(|user| {
             let minted = self.quote.call(self.provider, "mint", (*user, amount));
-            [minted, self.quote.call(*user, "approve", (self.perp.address, u128::MAX))]
+            [minted, self.quote.call(*user, "approve", (self.perp.address, u128::MAX - 1))]
         });
         let calls: Vec<Call> = calls.collect();
         self.chain.block(calls).succeeded();
