@@ -143,7 +143,7 @@ impl Writer<'_> {
     }
 
     fn calls(&self) -> String {
-        let mut names = Names::new(&[]);
+        let mut names = Names::new(&["Self"]);
         let mut body = String::new();
         for method in self.abi.methods.iter() {
             let name = names.take(&camel(&method.name), "Call");
@@ -184,7 +184,7 @@ impl Writer<'_> {
         if self.abi.events.is_empty() {
             return String::new();
         }
-        let mut names = Names::new(&[]);
+        let mut names = Names::new(&["Self"]);
         let (mut structs, mut variants, mut arms) = (String::new(), String::new(), String::new());
         for (index, event) in self.abi.events.iter().enumerate() {
             let name = names.take(&camel(&event.name), "Event");
