@@ -93,6 +93,8 @@ impl Reader {
             .env("CARGO_TARGET_DIR", target)
             .env("CARGO_NET_OFFLINE", "true")
             .env("CARGO_TERM_COLOR", "never")
+            // So that tests come in one order.
+            .env("RUST_TEST_THREADS", "1")
             .env_remove("RUST_BACKTRACE")
             .env_remove("TOLLWAY_BUDGET")
             .output()
