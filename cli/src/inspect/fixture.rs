@@ -36,7 +36,13 @@ pub(crate) fn method(
 }
 
 fn storage(name: &'static str, key: Vec<Type>, counter: bool) -> StorageField {
-    StorageField { name: name.into(), key: key.into(), value: Type::U128, counter }
+    StorageField {
+        name: name.into(),
+        key: key.into(),
+        value: Type::U128,
+        counter,
+        prefix_parts: None,
+    }
 }
 
 pub(crate) fn token() -> Abi {

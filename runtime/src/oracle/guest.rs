@@ -4,8 +4,8 @@
 //! the store of the contract that this one calls, and back.
 
 use super::window::{self, Image, Window};
-use super::{State, World};
-use crate::engine::gas::{GROWN_GAS, MISS_GAS, PAGE_GAS};
+use super::{State, World, field_of};
+use crate::engine::gas::{GROWN_GAS, MISS_GAS, PAGE_GAS, below_gas};
 use crate::engine::link::HostFunctions;
 use crate::receipt::{Event, Failure, Outcome};
 use crate::runtime::OnMiss;
@@ -43,6 +43,8 @@ pub(super) struct Run {
     pub(super) call_index: u32,
     /// How each key may be touched. What was missed is added, as a write.
     pub(super) access_set: BTreeMap<Vec<u8>, Mode>,
+    /// How keys that start so may be touched.
+    pub(super) prefixes: BTreeMap<Vec<u8>, Mode>,
     /// The access set as it was declared, in its order.
     pub(super) declared: Vec<(Vec<u8>, Mode)>,
     pub(super) misses: u32,
@@ -252,7 +254,17 @@ impl Run {
             return Err(Stop::Trap);
         }
         let key = storage_key(&self.top().contract, key);
-        let mode = self.access_set.get(&key).copied();
+        let mut mode = self.access_set.get(&key).copied();
+        if mode.is_none()
+            && let Some(declared) = self.prefix_mode(&key)
+        {
+            if declared == need || declared == Mode::Write {
+                self.access_set.insert(key.clone(), declared);
+                let gas = below_gas(self.state.get(&key).map(Vec::as_slice));
+                return Ok((key, gas));
+            }
+            mode = Some(declared);
+        }
         if mode == Some(need) || mode == Some(Mode::Write) {
             return Ok((key, 0));
         }
@@ -269,6 +281,12 @@ impl Run {
         self.access_set.insert(key.clone(), Mode::Write);
         self.misses += 1;
         Ok((key, MISS_GAS))
+    }
+
+    /// How the keys may be touched that start like this one, if any of their beginnings is declared.
+    fn prefix_mode(&self, key: &[u8]) -> Option<Mode> {
+        field_of(&self.world, key)?.prefix_parts?;
+        (0..=key.len()).find_map(|length| self.prefixes.get(&key[..length]).copied())
     }
 
     /// The value of a key now.

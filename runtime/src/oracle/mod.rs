@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tollway_host_api::abi::INIT_METHOD;
 use tollway_host_api::value::DecodeError;
-use tollway_host_api::{Address, Method, Mutability};
+use tollway_host_api::{Address, Method, Mutability, StorageField};
 use tollway_state::verify::{Pair, Root, subtree_hash};
 use wasmtime::Linker;
 
@@ -143,13 +143,16 @@ impl Oracle {
         let Some(allowance) = gas_limit.checked_sub(intrinsic.0) else {
             return Receipt::failed(Failure::OutOfGas, call.gas_limit, 0);
         };
+        let (prefixes, exact) =
+            (access_set.iter().cloned()).partition(|(key, _)| is_prefix_field(&self.world, key));
         let run = Run {
             world: Arc::clone(&self.world),
             state: std::mem::take(&mut self.state),
             height: block.height.0,
             time_ms: block.time_ms,
             call_index: index,
-            access_set: access_set.iter().cloned().collect(),
+            access_set: exact,
+            prefixes,
             declared: access_set,
             misses: 0,
             extra_keys: 0,
@@ -230,6 +233,18 @@ impl Oracle {
             }
         }
     }
+}
+
+/// Whether a key in the state is of a storage field with prefixes.
+fn is_prefix_field(world: &World, key: &[u8]) -> bool {
+    field_of(world, key).is_some_and(|field| field.prefix_parts.is_some())
+}
+
+/// The storage field of a key in the state: after a byte for its kind come the contract's address,
+/// then the contract's own key.
+fn field_of<'w>(world: &'w World, key: &[u8]) -> Option<&'w StorageField> {
+    let address = Address(key.get(1..33)?.try_into().ok()?);
+    world.contracts.get(&address)?.code.abi.storage.get(usize::from(*key.get(33)?))
 }
 
 /// Values that a call leaves: `None` for a removed key.
