@@ -133,7 +133,7 @@ pub mod sample {
 
         #[call]
         #[access(
-            write books[(leg.to, market)], add sums[market], add tallies[market], read queue,
+            write books[(leg.to, market)], write sums[market], write tallies[market], read queue,
             write list, write members[market, caller], read teams[market],
         )]
         pub fn kinds_declared(&mut self, market: u32, leg: Leg) {
@@ -424,7 +424,7 @@ fn what_lies_below_a_prefix_need_not_be_known() {
     );
     check(
         "kinds_declared",
-        "write books[arg1.to, arg0], add sums[arg0], add tallies[arg0], read queue, write list,
+        "write books[arg1.to, arg0], write sums[arg0], write tallies[arg0], read queue, write list,
          write members[arg0, caller], read teams[arg0]",
     );
     let parts = |name: &str| {

@@ -188,6 +188,12 @@ impl Reader<'_> {
             ));
         };
         let field = &self.model.fields[index];
+        if mode == Mode::Add && field.shape.has_prefixes() {
+            return Err(Error::new(
+                name.span(),
+                format!("what is below `{name}` is read or written: say `write`"),
+            ));
+        }
         if mode == Mode::Add && !field.counter {
             return Err(Error::new(
                 name.span(),

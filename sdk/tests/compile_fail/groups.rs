@@ -51,6 +51,10 @@ mod sample {
         pub fn whole_group(&mut self) {}
 
         #[call]
+        #[access(add books[market])]
+        pub fn adding_below(&mut self, market: u32) {}
+
+        #[call]
         #[access(write members)]
         pub fn whole_set(&mut self) {}
 
