@@ -48,7 +48,7 @@ pub const fn shard_of(bytes: &[u8], count: u16) -> u8 {
     hash = (hash ^ hash >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     hash = (hash ^ hash >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     hash ^= hash >> 31;
-    ((hash >> 32) * count as u64 >> 32) as u8
+    (((hash >> 32) * count as u64) >> 32) as u8
 }
 
 const fn step(hash: u64, word: u64) -> u64 {
