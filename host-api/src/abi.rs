@@ -4,6 +4,7 @@
 //! The section is the borsh encoding of [`Abi`]; the SDK writes it at compile time
 //! ([`crate::encode`]), the runtime reads it at upload. A contract in any language may carry one.
 
+use crate::key::parts_len;
 use crate::schema::{Field, List, Text, Type};
 use crate::template::AccessTemplate;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -12,7 +13,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 pub const ABI_SECTION: &str = "tollway.abi";
 
 /// The version of this format. The runtime refuses others.
-pub const ABI_VERSION: u16 = 1;
+pub const ABI_VERSION: u16 = 2;
 
 /// The exported entry point that runs once, at instantiation.
 pub const INIT_METHOD: &str = "init";
@@ -49,6 +50,29 @@ pub struct StorageField {
     /// Whether values are counters: `u128` amounts that calls may add to, and take from, without
     /// reading.
     pub counter: bool,
+    /// If it is `n`, the first so many parts of a key (0 for none) are what calls wait for: each
+    /// access template of the field has exactly `n` parts and means *all keys that start with them*,
+    /// those parts alone included. Such a *prefix* is read or written (`add` means `write`), its keys
+    /// have no slots in the window, and what stands in them after the first `n` parts is up to the
+    /// contract: `key` need not tell.
+    pub prefix_parts: Option<u8>,
+}
+
+impl StorageField {
+    /// The parts that access templates of the field have.
+    pub fn template_parts(&self) -> &[Type] {
+        match self.prefix_parts {
+            Some(count) => self.key.get(..usize::from(count)).unwrap_or(&self.key),
+            None => &self.key,
+        }
+    }
+
+    /// The length of the prefix that a key of the field is below, its first byte included; `None` if
+    /// the field has no prefixes, or the key does not have that many parts.
+    pub fn prefix_len(&self, key: &[u8]) -> Option<usize> {
+        self.prefix_parts?;
+        parts_len(self.template_parts(), key)
+    }
 }
 
 /// Whether an entry point may change state.

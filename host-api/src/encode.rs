@@ -123,6 +123,10 @@ impl<const N: usize> Writer<N> {
         write_list!(self, &field.key, ty);
         self.ty(&field.value);
         self.flag(field.counter);
+        match field.prefix_parts {
+            None => self.byte(0),
+            Some(parts) => self.raw(&[1, parts]),
+        }
     }
 
     const fn method(&mut self, method: &Method) {
@@ -347,12 +351,14 @@ mod tests {
                 key: Cow::Borrowed(TYPES),
                 value: Type::U128,
                 counter: true,
+                prefix_parts: Some(3),
             },
             StorageField {
                 name: Cow::Borrowed("none"),
                 key: Cow::Borrowed(&[]),
                 value: Type::UNIT,
                 counter: false,
+                prefix_parts: None,
             },
         ]),
         methods: Cow::Borrowed(&[

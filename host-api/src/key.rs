@@ -174,6 +174,47 @@ pub fn restore(ty: &Type, key: &mut &[u8], value: &mut Vec<u8>) -> Result<(), De
     Ok(())
 }
 
+/// How many bytes of `key` are its first byte and the parts of these types; `None` if there are not
+/// so many.
+///
+/// # Examples
+/// ```
+/// use tollway_host_api::{Type, key::parts_len};
+/// assert_eq!(parts_len(&[Type::U16, Type::Text], &[9, 0, 7, 2, b'h', b'i', 1]), Some(6));
+/// assert_eq!(parts_len(&[Type::U16], &[9, 0]), None);
+/// ```
+pub fn parts_len(types: &[Type], key: &[u8]) -> Option<usize> {
+    let mut rest = key.get(1..)?;
+    types.iter().try_for_each(|ty| pass_over(ty, &mut rest))?;
+    Some(key.len() - rest.len())
+}
+
+/// Takes one key part off `key`.
+fn pass_over(ty: &Type, key: &mut &[u8]) -> Option<()> {
+    let mut pass = |count: usize| take(key, count).ok();
+    match ty {
+        Type::Bytes | Type::Text => {
+            let length = pass(1)?[0];
+            pass(length.into()).map(|_| ())
+        }
+        Type::Option(inner) => match pass(1)?[0] {
+            0 => Some(()),
+            1 => pass_over(inner.first()?, key),
+            _ => None,
+        },
+        Type::Tuple(types) => types.iter().try_for_each(|ty| pass_over(ty, key)),
+        Type::Struct { fields, .. } => {
+            fields.iter().try_for_each(|field| pass_over(&field.ty, key))
+        }
+        Type::Enum { variants, .. } => {
+            let variant = variants.get(usize::from(pass(1)?[0]))?;
+            variant.fields.iter().try_for_each(|field| pass_over(&field.ty, key))
+        }
+        Type::List(_) => None,
+        fixed => pass(fixed.fixed_size()?).map(|_| ()),
+    }
+}
+
 fn push_reversed(little_endian: &[u8], key: &mut Vec<u8>) {
     key.extend(little_endian.iter().rev());
 }
@@ -199,6 +240,10 @@ mod tests {
         let mut restored = vec![];
         restore(ty, &mut &key[..], &mut restored).expect("the key is of this type");
         assert_eq!(restored, value);
+        let types = core::slice::from_ref(ty);
+        let whole = [&[7], &key[..], &[1]].concat();
+        assert_eq!(parts_len(types, &whole), Some(1 + key.len()));
+        assert_eq!(parts_len(types, &whole[..key.len()]), None);
     }
 
     #[test]
@@ -215,6 +260,30 @@ mod tests {
         let mut key = vec![];
         transcode(&Type::Bytes, &mut &long[..], &mut key).expect("bytes decode");
         assert!(key.len() > KEY_BYTES_MAX);
+    }
+
+    #[test]
+    fn parts_of_every_type_have_their_length() {
+        let variant = |name, fields| crate::Variant { name: Cow::Borrowed(name), fields };
+        let field = |ty| crate::Field { name: Cow::Borrowed("f"), ty };
+        let side = Type::Enum {
+            name: Cow::Borrowed("Side"),
+            variants: Cow::Owned(vec![
+                variant("Bid", Cow::Owned(vec![])),
+                variant("Ask", Cow::Owned(vec![field(Type::U16)])),
+            ]),
+        };
+        check(&side, &[0], &[0]);
+        check(&side, &[1, 1, 2], &[1, 2, 1]);
+        let option = Type::Option(Cow::Owned(vec![side.clone()]));
+        check(&option, &[0], &[0]);
+        check(&option, &[1, 1, 1, 2], &[1, 1, 2, 1]);
+        let pair = Type::Tuple(Cow::Owned(vec![Type::Bool, Type::FixedBytes(2)]));
+        check(&pair, &[1, 8, 9], &[1, 8, 9]);
+        assert_eq!(parts_len(&[], &[7]), Some(1));
+        assert_eq!(parts_len(&[], &[]), None);
+        assert_eq!(parts_len(&[side], &[7, 2, 0, 0]), None);
+        assert_eq!(parts_len(&[option], &[7, 2, 0, 0]), None);
     }
 
     #[test]

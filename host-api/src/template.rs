@@ -54,13 +54,14 @@ impl Mode {
 /// What a method declares of its access.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum AccessTemplate {
-    /// One key of this contract.
+    /// One key of this contract; of a field with prefixes, all keys that start with it: see
+    /// [`StorageField::prefix_parts`](crate::StorageField::prefix_parts).
     Key {
         /// How it is touched.
         mode: Mode,
         /// The index of the storage field.
         field: u8,
-        /// One expression for each part of the field's key.
+        /// One expression for each part of the field's key, or of its prefix.
         parts: List<Expr>,
     },
     /// The body, once for each element of a list argument.

@@ -26,7 +26,8 @@
 //! whose value is at hand. Keys are taken in the order of the access set (that of the templates,
 //! each key where it is first named) as long as there are slots and there is room. A key gets a
 //! slot if
-//! 1. its storage field's values have a fixed size of at most [`WINDOW_VALUE_BYTES_MAX`] bytes,
+//! 1. its storage field's values have a fixed size of at most [`WINDOW_VALUE_BYTES_MAX`] bytes, and
+//!    the field has no [prefixes](crate::StorageField::prefix_parts),
 //! 2. the mode is [`Add`](crate::Mode::Add), or it now holds nothing, or a value of exactly that
 //!    size,
 //! 3. the heap has room left for key and value, each padded to a multiple of 8 bytes.

@@ -2,12 +2,13 @@
 
 use crate::block::Height;
 use crate::bytes::Bytes;
-use crate::execute::overlay::Overlay;
-use crate::execute::{LanesOutcome, add_up, value_of};
+use crate::execute::overlay::{Overlay, OverlayParts};
+use crate::execute::{LanesOutcome, add_up, below_in, value_of};
 use crate::plan::keys::PlannedKey;
 use crate::plan::{PARENT, Plan};
+use crate::registry::ContractIndex;
 use crate::resolve::Resolved;
-use crate::store::{NO_SLOT, Write, WriteBatch};
+use crate::store::{NO_SLOT, SHARDS, Write, WriteBatch, shard_of_hash};
 use parking_lot::Mutex;
 use rayon::prelude::*;
 
@@ -32,10 +33,13 @@ pub(crate) fn batch_of_lanes(
         let room = room.lock().pop().unwrap_or_default();
         writes_of_group(resolved, plan, lanes, group, room)
     };
-    let parts = match plan.keys.group_count() {
+    let mut parts = match plan.keys.group_count() {
         1 => vec![writes_of(0)?],
         groups => (0..groups).into_par_iter().map(writes_of).collect::<Result<_, _>>()?,
     };
+    if plan.keys.has_prefixes() {
+        writes_below(plan, lanes, &mut parts);
+    }
     Ok(WriteBatch::new(height, parent_version, parts))
 }
 
@@ -48,6 +52,7 @@ fn writes_of_group(
 ) -> Result<Vec<Write>, Unfit> {
     let keys = plan.keys.iter_group(group);
     writes.reserve(keys.len());
+    let keys = keys.filter(|(_, key)| !key.is_prefix);
     let mut adds = Vec::new();
     for (number, key) in keys {
         let last = plan.last_version(key);
@@ -75,6 +80,37 @@ fn writes_of_group(
     Ok(writes)
 }
 
+/// Adds the writes below prefixes, each to the part of its key.
+#[cold]
+fn writes_below(plan: &Plan, lanes: &LanesOutcome, parts: &mut [Vec<Write>]) {
+    for (number, key) in plan.keys.iter().filter(|(_, key)| key.is_prefix) {
+        let (contract, _) = plan.keys.name(number, &plan.store);
+        let below = below_in(&lanes.cells, plan.last_version(key));
+        for (key, value) in below.iter() {
+            let shard = shard_of_hash(plan.store.hash(contract, key));
+            let part = shard * parts.len() / SHARDS;
+            parts[part].extend(write_below(plan, contract, key, value.cloned()));
+        }
+    }
+}
+
+/// The write of a key below a prefix, if it changes anything.
+fn write_below(
+    plan: &Plan,
+    contract: ContractIndex,
+    key: &[u8],
+    value: Option<Bytes>,
+) -> Option<Write> {
+    let store = &plan.store;
+    match store.find(store.hash(contract, key), contract, key) {
+        // A cache may not have fetched it.
+        NO_SLOT => {
+            (value.is_some() || store.is_cache()).then(|| Write::to_key(contract, key, value))
+        }
+        slot => (value.as_ref() != store.value(slot)).then(|| Write::to_slot(slot, value)),
+    }
+}
+
 fn write(plan: &Plan, number: u32, key: &PlannedKey, value: Option<Bytes>) -> Write {
     if key.slot != NO_SLOT {
         return Write::to_slot(key.slot, value);
@@ -90,7 +126,7 @@ pub(crate) fn batch_of_overlay(
     height: Height,
     parent_version: u64,
 ) -> WriteBatch {
-    let (mut planned, others) = overlay.into_parts();
+    let OverlayParts { mut planned, others, prefixes } = overlay.into_parts();
     let mut writes = Vec::new();
     if let Some(plan) = plan {
         for (number, key) in plan.keys.iter() {
@@ -99,6 +135,13 @@ pub(crate) fn batch_of_overlay(
             {
                 writes.push(write(plan, number, key, value));
             }
+        }
+        for (number, below) in prefixes {
+            let (contract, _) = plan.keys.name(number, &plan.store);
+            let writes_of = |(key, value): (&[u8], Option<&Bytes>)| {
+                write_below(plan, contract, key, value.cloned())
+            };
+            writes.extend(below.iter().filter_map(writes_of));
         }
     }
     let others = others.into_iter();

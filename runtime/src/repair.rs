@@ -22,10 +22,10 @@ use crate::bytes::Bytes;
 use crate::delta::Net;
 use crate::execute::call::{self, CallContext, Change, Input, Outside, RunEnd, Task};
 use crate::execute::overlay::Overlay;
-use crate::execute::{Cell, LaneResult, LanesOutcome, value_in};
+use crate::execute::{Cell, LaneResult, LanesOutcome, below_in, value_in};
 use crate::plan::Plan;
 use crate::receipt::{Failure, Outcome, Receipt};
-use crate::registry::ContractIndex;
+use crate::registry::{ContractIndex, Registry};
 use crate::resolve::{Access, Resolved, Target};
 use crate::runtime::OnMiss;
 use crate::store::MemoryStore;
@@ -131,6 +131,10 @@ impl Walk<'_> {
                 };
             }
             let source = self.plan.placement(at).source;
+            if access.is_prefix {
+                return self.suspect[key as usize]
+                    && !below_in(&self.lanes.cells, source).is_same(&overlay.prefix(key));
+            }
             self.suspect[key as usize]
                 && value_in(&self.lanes.cells, self.plan, source, key) != overlay.planned(key)
         })
@@ -157,6 +161,7 @@ impl Walk<'_> {
         for (at, _, key) in self.accesses(call) {
             match self.lanes.cells.get(at) {
                 Some(Cell::Value(value)) => overlay.set_planned(key, value.clone()),
+                Some(Cell::Below(below)) => overlay.set_prefix(key, below.clone()),
                 Some(Cell::Delta(delta)) => {
                     if let Some(net) = delta.net() {
                         add_up(net, overlay, key);
@@ -184,8 +189,14 @@ impl Walk<'_> {
         };
         ctx.clear();
         for (_, access, key) in self.accesses(index) {
+            let name = self.resolved.key(access);
+            if access.is_prefix {
+                let before = overlay.prefix(key);
+                ctx.declare_prefix(access.contract, name, access.mode, before, overlay.store());
+                continue;
+            }
             let input = Input::Known(overlay.planned(key).map(Bytes::as_ref));
-            ctx.declare(access.contract, self.resolved.key(access), access.mode, input);
+            ctx.declare(access.contract, name, access.mode, input);
         }
         let mut parked = None;
         ctx.outside = match self.on_miss {
@@ -247,7 +258,7 @@ impl Walk<'_> {
         for touched in ctx.undeclared() {
             if let Change::Written(value) = touched.change {
                 let (contract, key) = (touched.contract, ctx.bytes(touched.key));
-                self.write_undeclared(contract, key, bytes(value), overlay);
+                self.write_undeclared(&ctx.registry, contract, key, bytes(value), overlay);
             }
         }
         receipt
@@ -255,12 +266,13 @@ impl Walk<'_> {
 
     fn write_undeclared(
         &mut self,
+        registry: &Registry,
         contract: ContractIndex,
         key: &[u8],
         value: Option<Bytes>,
         overlay: &mut Overlay,
     ) {
-        if let Some(planned) = overlay.write(contract, key, value) {
+        if let Some(planned) = overlay.write(registry, contract, key, value) {
             self.suspect[planned as usize] = true;
         }
     }

@@ -231,6 +231,7 @@ fn greedy_module() -> Vec<u8> {
         key: list([Type::U8, Type::U8, Type::U8, Type::U8]),
         value: Type::U64,
         counter: false,
+        prefix_parts: None,
     };
     let outer = |depth| Expr::Element { depth, path: list([]) };
     let each = |list_: Expr, body: AccessTemplate| AccessTemplate::ForEach {

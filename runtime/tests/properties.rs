@@ -65,6 +65,10 @@ enum Run {
     Try { target: usize, own: u32, trap: bool, writes: Vec<u32>, adds: Vec<u32> },
     Descend { target: usize, other: usize, depth: u32, key: u32 },
     Recurse { depth: u32, key: u32 },
+    Group { method: &'static str, group: u8, other: u8, lists: [Vec<u32>; 4] },
+    NestedGroup { target: usize, group: u8, fails: bool, writes: Vec<u32> },
+    Note(u64),
+    Shard { key: Vec<u8>, value: u64 },
 }
 
 #[derive(Clone, Debug)]
@@ -97,13 +101,16 @@ enum Garbage {
     Long,
 }
 
-/// Puppets and synthetics, two of each kind; two tokens and a pair of them.
+/// Four puppets: two with cells that conflict one by one, one with cells that all conflict, and one
+/// with cells that are prefixes of themselves. Two synthetics, two tokens and a pair of them.
 struct Contracts {
-    puppets: [Address; 2],
+    puppets: [Address; PUPPETS],
     synthetics: [Address; 2],
     tokens: [Address; 2],
     pair: Address,
 }
+
+const PUPPETS: usize = 4;
 
 const ACCOUNTS: u64 = 4;
 
@@ -177,7 +184,7 @@ fn body() -> impl Strategy<Value = Body> {
         select(vec!["act_leaf", "act_leaf", "act_reentrant", "act_undeclared", "look", "missing"]);
     leaf.prop_recursive(3, 20, 5, move |inner| {
         let gas = prop_oneof![2 => Just(0u64), 3 => 0..60_000u64, 1 => 200_000..400_000u64];
-        let call = (0..2usize, methods.clone(), gas, inner)
+        let call = (0..PUPPETS, methods.clone(), gas, inner)
             .prop_map(|(target, method, gas, body)| Step::Call { target, method, gas, body });
         of(vec(prop_oneof![3 => op().prop_map(Step::Do), 2 => call], 0..5).boxed())
     })
@@ -193,7 +200,7 @@ fn puppet_call() -> impl Strategy<Value = What> {
         "act_reentrant",
         "look",
     ]);
-    (0..2usize, methods, body()).prop_map(|(target, method, body)| What::Puppet {
+    (0..PUPPETS, methods, body()).prop_map(|(target, method, body)| What::Puppet {
         target,
         method,
         body,
@@ -228,6 +235,17 @@ fn synthetic_call() -> impl Strategy<Value = What> {
         1 => (0..2usize, 0..2usize, 0..12u32, 0..6u32).prop_map(
             |(target, other, depth, key)| Run::Descend { target, other, depth, key }),
         1 => (0..20_000u32, 0..6u32).prop_map(|(depth, key)| Run::Recurse { depth, key }),
+        8 => (
+            select(vec!["run_group", "run_group", "run_group", "run_group_misdeclared"]),
+            0..3u8,
+            0..3u8,
+            [keys(), keys(), keys(), keys()],
+        ).prop_map(|(method, group, other, lists)| Run::Group { method, group, other, lists }),
+        4 => (0..2usize, 0..3u8, any::<bool>(), keys()).prop_map(
+            |(target, group, fails, writes)| Run::NestedGroup { target, group, fails, writes }),
+        1 => any::<u64>().prop_map(Run::Note),
+        1 => (vec(any::<u8>(), 0..20), any::<u64>())
+            .prop_map(|(key, value)| Run::Shard { key, value }),
     ];
     (0..2usize, run).prop_map(|(target, run)| What::Synthetic { target, run })
 }
@@ -281,7 +299,7 @@ fn garbage_call() -> impl Strategy<Value = What> {
         vec(any::<u8>(), 0..40).prop_map(Garbage::Args),
         Just(Garbage::Long),
     ];
-    (0..2usize, garbage).prop_map(|(target, garbage)| What::Garbage { target, garbage })
+    (0..PUPPETS, garbage).prop_map(|(target, garbage)| What::Garbage { target, garbage })
 }
 
 fn any_call() -> impl Strategy<Value = AnyCall> {
@@ -424,6 +442,15 @@ impl Run {
                 call_with(contract, "descend", &args)
             }
             Self::Recurse { depth, key } => call_with(contract, "recurse", &(depth, key)),
+            Self::Group { method, group, other, lists: [reads, writes, adds, peeks] } => {
+                call_with(contract, method, &(group, other, reads, writes, adds, peeks))
+            }
+            Self::NestedGroup { target, group, fails, writes } => {
+                let args = (synthetic(*target), group, fails, writes);
+                call_with(contract, "nested_group", &args)
+            }
+            Self::Note(value) => call_with(contract, "note", value),
+            Self::Shard { key, value } => call_with(contract, "mix_shard", &(key, value)),
         }
     }
 }
@@ -472,13 +499,19 @@ impl PairAction {
 
 // Running cases.
 
+fn puppets(world: &mut World) -> [Address; PUPPETS] {
+    [None, None, Some(0), Some(1)].map(|prefix_parts| {
+        let code = world.upload(&puppet::wasm_by(prefix_parts));
+        world.instantiate(code, &())
+    })
+}
+
 /// New contracts on a world: two accounts hold tokens, the pair may move them and has reserves.
 fn set_up(world: &mut World) -> Contracts {
-    let puppet = world.upload(&puppet::wasm());
+    let puppets = puppets(world);
     let synthetic = world.upload(SYNTHETIC);
     let token = world.upload(TOKEN);
     let pair = world.upload(PAIR);
-    let puppets = [(); 2].map(|()| world.instantiate(puppet, &()));
     let synthetics = [(); 2].map(|()| world.instantiate(synthetic, &()));
     let tokens = [(); 2].map(|()| world.instantiate(token, &account(0)));
     let pair = world.instantiate(pair, &(tokens[0], tokens[1], 30u16));
@@ -684,11 +717,11 @@ fn random_blocks_run_as_in_the_oracle_within_tight_limits() {
             let config = Config { threads, on_miss, limits, cache_keys_max, ..Config::default() };
             (World::with(config), 0)
         });
-        let puppet = world.upload(&puppet::wasm());
+        let puppets = puppets(&mut world);
         let synthetic = world.upload(SYNTHETIC);
-        let puppets = [(); 2].map(|()| world.instantiate(puppet, &()));
         let synthetics = [(); 2].map(|()| world.instantiate(synthetic, &()));
-        let contracts = Contracts { puppets, synthetics, tokens: puppets, pair: puppets[0] };
+        let [token, pair, ..] = puppets;
+        let contracts = Contracts { puppets, synthetics, tokens: [token; 2], pair };
         for block in &blocks {
             world.run(build(block, &contracts));
         }
@@ -716,20 +749,23 @@ fn dense_conflicts_run_as_in_the_oracle() {
         1 => Just(Op::Revert),
     ];
     let body = (vec(op.prop_map(Step::Do), 1..4), declares())
-        .prop_map(|(steps, declares)| Body { steps, declares });
+        .prop_map(|(steps, declares)| Body { steps, declares })
+        .boxed();
     let worlds = RefCell::new(Worlds::default());
-    let strategy = (1..=8usize, vec(body, 1..200));
+    // Each kind of puppet by itself.
+    let bodies =
+        (1..PUPPETS).prop_flat_map(move |puppet| vec((Just(puppet), body.clone()), 1..200));
+    let strategy = (1..=8usize, bodies);
     let result = runner(120).run(&strategy, |(threads, bodies)| {
         let mut worlds = worlds.borrow_mut();
         worlds.with(threads, Compiler::Cranelift, |world| {
-            let puppet = world.upload(&puppet::wasm());
-            let contracts = {
-                let puppets = [(); 2].map(|()| world.instantiate(puppet, &()));
-                Contracts { puppets, synthetics: puppets, tokens: puppets, pair: puppets[0] }
-            };
-            let calls = bodies.iter().map(|body| {
-                let call =
-                    puppet::act_leaf(contracts.puppets[0], &body.ops(&contracts), body.cells());
+            let puppets = puppets(world);
+            let [one, ..] = puppets;
+            let others = [one; 2];
+            let contracts = Contracts { puppets, synthetics: others, tokens: others, pair: one };
+            let calls = bodies.iter().map(|(puppet, body)| {
+                let contract = contracts.puppets[*puppet];
+                let call = puppet::act_leaf(contract, &body.ops(&contracts), body.cells());
                 Call { gas_limit: Gas(400_000), ..call }
             });
             world.run(calls.collect());

@@ -282,6 +282,7 @@ fn contract_abi(immutables: usize, specs: &[Spec]) -> Abi {
         key: list(key.iter().cloned()),
         value,
         counter: false,
+        prefix_parts: None,
     };
     let number = &[Type::U8][..];
     Abi {

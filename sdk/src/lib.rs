@@ -89,7 +89,7 @@
 //! | attribute | on | what it makes |
 //! | --- | --- | --- |
 //! | `#[immutables]` | a struct | `self.imm`, loaded when a method first looks at it |
-//! | `#[storage]` | a struct of [`Item`], [`Counter`], [`Role`], [`Owner`], [`Map`], [`Transient`] | the state; a field's index is the first byte of its keys |
+//! | `#[storage]` | a struct of [kinds of storage](#storage) | the state; a field's index is the first byte of its keys |
 //! | `#[event]` | a struct | `.emit()` |
 //! | `#[error]` | an enum | what `Err` of an entry point carries |
 //! | `#[init]` | the method `init` | runs once, at instantiation |
@@ -101,19 +101,39 @@
 //! [`Typed`]: builtin types, and your own with [`contract_type`](macro@contract_type). The macro
 //! adds `pub static ABI`, which the Wasm carries in its section `tollway.abi`.
 //!
+//! # Storage
+//!
+//! | kind | holds | calls wait for each other |
+//! | --- | --- | --- |
+//! | [`Item<T>`](Item) | one value or none | at the value, if one of them changes it |
+//! | [`Counter`] | an amount | only who reads it, for those who change it: adders and takers do not |
+//! | [`Map<K, C>`](Map) | a cell (`Item`, `Counter`, `Transient`) for every key | at one key |
+//! | [`Set<K>`](Set) | keys | at one key |
+//! | [`Transient<T>`](Transient) | a value for as long as the call runs | never |
+//! | [`Vector<T>`](Vector), [`Queue<T>`](Queue) | values one after another | at all of it |
+//! | [`OrderedMap<K, V>`](OrderedMap) | entries in key order: first, last, from a bound on | at all of it |
+//! | [`Group<P, S>`](Group) | one of the kinds above but `Transient`, for every `P` | at one `P` |
+//!
+//! What calls wait for has to be known before they run: the key of a map, the `P` of a group. What lies
+//! below a `P`, or in a vector, queue or ordered map, may come from anywhere: the runtime keeps, for
+//! each call, all that the calls before it changed there. Keys below have no place in the window, so
+//! each touch is a host call, and the first touch of a key costs 100 gas and one for each byte that it
+//! holds. Use them where keys cannot be known; use maps where they can.
+//!
 //! # Access
 //!
 //! What an entry point touches is known before it runs: that is how the runtime runs calls side
 //! by side. Without `#[access(..)]` the macro finds it in the body: cells reached from `self`,
 //! through variables, branches, `for` loops over arguments, private methods and functions of the
 //! module; and calls of clients that are immutables or arguments. Storage that it cannot follow,
-//! and keys that are not known before the call runs, are compile errors at their place. With
-//! `#[access(..)]`, the body is not looked at:
+//! and keys of maps and groups that are not known before the call runs, are compile errors at their
+//! place. With `#[access(..)]`, the body is not looked at:
 //!
 //! ```text
 //! #[access(
 //!     read  config[pool],                            one key; `read total` for a single value
 //!     write allowances[(from, caller)],              also [from, caller]
+//!     write orders[market],                          a Group: all that is under `market`
 //!     add   balances[leg.to],                        a Counter, not read: `add` and `sub`
 //!     for leg in legs { add balances[leg.to] },      a list that is an argument or in one
 //!     call  imm.token.transfer_from(caller, this, _) what the other contract's method declares
@@ -139,6 +159,8 @@
 //! - What calls only add to and take from is a [`Counter`]: its callers wait for nobody.
 //! - What a call stores for good (an order, a receipt) goes under [`env::call_id`], which nobody else
 //!   has: `self.orders.at(call_id()).set(&order)` waits for nobody.
+//! - What a call finds out only while it runs (the best order of a market, the next of a queue) goes into
+//!   a [`Group`] by what is known: calls of two markets do not wait for each other.
 //! - What many calls read and write can have [shards](shard_of): `self.pools.at(shard_of(&caller(),
 //!   8))`. A counter needs none.
 //!
@@ -209,8 +231,10 @@ pub mod call;
 pub mod crypto;
 pub mod entry;
 pub mod env;
+pub mod group;
 pub mod key;
 pub mod math;
+pub mod ordered;
 pub mod private;
 pub mod random;
 pub mod roles;
@@ -223,7 +247,9 @@ pub mod typed;
 pub use private as __private;
 
 pub use borsh;
+pub use group::{Group, Queue, Set, Vector};
 pub use key::{KeyPart, shard_of};
+pub use ordered::OrderedMap;
 pub use random::Random;
 pub use roles::{Owner, Role};
 pub use storage::{Counter, Item, Map, Transient, Underflow};

@@ -44,12 +44,15 @@ pub trait Cell {
 
 /// A storage field: what the `#[storage]` struct may hold.
 #[diagnostic::on_unimplemented(
-    message = "a storage field is an `Item<T>`, a `Counter`, a `Role`, an `Owner`, a `Transient<T>` or a `Map<K, C>`, not `{Self}`",
+    message = "a storage field is an `Item<T>`, a `Counter`, a `Role`, an `Owner`, a `Transient<T>`, a `Map<K, C>`, a `Set<K>`, an `OrderedMap<K, V>`, a `Vector<T>`, a `Queue<T>` or a `Group<P, S>`, not `{Self}`",
     label = "not a storage field"
 )]
 pub trait Storage {
     #[doc(hidden)]
     const KEY: &'static [Type];
+    /// How many parts of a key calls wait for, if not all of them.
+    #[doc(hidden)]
+    const PREFIX: Option<u8> = None;
     #[doc(hidden)]
     const VALUE: Type;
     #[doc(hidden)]
@@ -67,6 +70,7 @@ pub const fn describe<S: Storage>(name: &'static str) -> StorageField {
         key: alloc::borrow::Cow::Borrowed(S::KEY),
         value: S::VALUE,
         counter: S::COUNTER,
+        prefix_parts: S::PREFIX,
     }
 }
 
@@ -109,7 +113,7 @@ fn touch<K: KeyPart, R>(
 }
 
 #[inline(always)]
-fn key_bytes<K: KeyPart>(field: u8, key: &K) -> Key {
+pub(crate) fn key_bytes<K: KeyPart>(field: u8, key: &K) -> Key {
     let mut bytes = Key::new();
     bytes.push(&[field]);
     key.push_to(&mut bytes);

@@ -21,7 +21,8 @@ pub trait Vault {
 pub mod sample {
     use super::VaultRef;
     use tollway_sdk::env::{call_id, caller, this};
-    use tollway_sdk::{Address, Counter, Item, Map, Transient, contract_type, env, shard_of};
+    use tollway_sdk::{Address, Counter, Group, Item, Map, OrderedMap, Queue, Set, Transient};
+    use tollway_sdk::{Vector, contract_type, env, shard_of};
 
     const TREASURY: Address = Address::from_u64(7);
     const SLOT: u32 = 3;
@@ -60,6 +61,13 @@ pub mod sample {
         owners: Map<u32, Item<Address>>,
         orders: Map<u128, Item<u64>>,
         pools: Map<u8, Item<u64>>,
+        books: Group<(Address, u32), OrderedMap<u64, u64>>,
+        tallies: Group<u32, Map<u64, Counter>>,
+        sums: Group<u32, Counter>,
+        members: Set<(u32, Address)>,
+        teams: Group<u32, Set<Address>>,
+        list: Vector<u64>,
+        queue: Queue<u64>,
     }
 
     const SHARDS: u16 = 8;
@@ -92,6 +100,44 @@ pub mod sample {
         )]
         pub fn identifiers_declared(&mut self, leg: Leg) {
             let _ = leg;
+        }
+
+        #[call]
+        pub fn kinds(&mut self, market: u32, leg: Leg) {
+            // Not known before the call runs, and need not be.
+            let next = self.queue.pop_front().unwrap_or(0);
+            let book = self.books.of((leg.to, market));
+            book.set(next, self.list.len().into());
+            book.remove(&next);
+            let tallies = self.tallies.of(market);
+            tallies.at(next).add(1);
+            for id in 0..next {
+                tallies.at(id).add(1);
+            }
+            self.sums.of(7).add(1);
+            self.members.insert((market, leg.to));
+            if self.members.contains((market, caller())) {
+                self.teams.of(market).insert(caller());
+            }
+        }
+
+        #[view]
+        pub fn kinds_read(&self, market: u32, who: Address) -> u128 {
+            let book = self.books.of((who, market));
+            let _ = book.first().or_else(|| book.last());
+            self.teams.of(market).contains(who);
+            let _ = self.queue.peek();
+            let _ = self.list.get(book.get(&1).unwrap_or(0) as u32);
+            self.tallies.of(market).at(7).get()
+        }
+
+        #[call]
+        #[access(
+            write books[(leg.to, market)], write sums[market], write tallies[market], read queue,
+            write list, write members[market, caller], read teams[market],
+        )]
+        pub fn kinds_declared(&mut self, market: u32, leg: Leg) {
+            let _ = (market, leg);
         }
 
         #[view]
@@ -366,10 +412,44 @@ fn identifiers_and_shards_are_known() {
 }
 
 #[test]
+fn what_lies_below_a_prefix_need_not_be_known() {
+    check(
+        "kinds",
+        "write queue, read list, write books[arg1.to, arg0], write tallies[arg0], write sums[7],
+         write members[arg0, arg1.to], read members[arg0, caller], write teams[arg0]",
+    );
+    check(
+        "kinds_read",
+        "read books[arg1, arg0], read teams[arg0], read queue, read list, read tallies[arg0]",
+    );
+    check(
+        "kinds_declared",
+        "write books[arg1.to, arg0], write sums[arg0], write tallies[arg0], read queue, write list,
+         write members[arg0, caller], read teams[arg0]",
+    );
+    let parts = |name: &str| {
+        let index = sample::ABI.field_index(name).expect("the field exists");
+        sample::ABI.storage[usize::from(index)].prefix_parts
+    };
+    assert_eq!(
+        ["books", "tallies", "sums", "teams"].map(parts),
+        [Some(2), Some(1), Some(1), Some(1)]
+    );
+    assert_eq!(["list", "queue"].map(parts), [Some(0); 2]);
+    assert_eq!(["members", "balances", "total"].map(parts), [None; 3]);
+}
+
+#[test]
 fn transient_storage_is_in_no_access_and_in_no_abi() {
     check("transient", "add total");
     let names: Vec<&str> = sample::ABI.storage.iter().map(|field| &*field.name).collect();
-    assert_eq!(names, ["total", "name", "balances", "grid", "owners", "orders", "pools"]);
+    assert_eq!(
+        names,
+        [
+            "total", "name", "balances", "grid", "owners", "orders", "pools", "books", "tallies",
+            "sums", "members", "teams", "list", "queue"
+        ]
+    );
 }
 
 #[test]

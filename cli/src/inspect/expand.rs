@@ -140,12 +140,19 @@ impl Frame {
             match template {
                 AccessTemplate::Key { mode, field, parts } => {
                     let name = abis[self.abi].storage.get(usize::from(*field));
+                    let mode = match mode {
+                        // What is below a prefix is read or written.
+                        Mode::Add if name.is_some_and(|field| field.prefix_parts.is_some()) => {
+                            Mode::Write
+                        }
+                        mode => *mode,
+                    };
                     let step = Step::Key {
                         field: name.map_or_else(
                             || format!("field {field}"),
                             |field| field.name.to_string(),
                         ),
-                        mode: *mode,
+                        mode,
                         parts: self.terms(parts, loops),
                     };
                     touches.push(self.touch(

@@ -80,8 +80,12 @@ fn abi_of(backend: &dyn Backend, contract: &[u8]) -> Option<Abi> {
 fn name_of_key(abi: &Abi, owner: &str, key: &[u8]) -> Option<String> {
     let (index, mut rest) = key.split_first()?;
     let field = abi.storage.get(usize::from(*index))?;
-    let parts: Vec<String> =
+    let mut parts: Vec<String> =
         field.key.iter().map(|ty| part_name(ty, &mut rest)).collect::<Option<_>>()?;
+    // What follows a prefix is the contract's own affair.
+    if field.prefix_parts.is_some() && !rest.is_empty() {
+        parts.push(format!("0x{}", hex(std::mem::take(&mut rest))));
+    }
     let name = match parts.is_empty() {
         true => format!("{owner}.{}", field.name),
         false => format!("{owner}.{}[{}]", field.name, parts.join(", ")),
@@ -92,6 +96,10 @@ fn name_of_key(abi: &Abi, owner: &str, key: &[u8]) -> Option<String> {
 
 fn text_of_value(abi: &Abi, key: &[u8], value: &[u8]) -> Option<String> {
     let field = abi.storage.get(usize::from(*key.first()?))?;
+    // Below a prefix there may be values of several kinds.
+    if field.prefix_parts.is_some() {
+        return None;
+    }
     let mut rest = value;
     let decoded = decode(&field.value, &mut rest).ok()?;
     rest.is_empty().then(|| decoded.to_string())

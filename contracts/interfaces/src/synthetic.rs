@@ -22,6 +22,8 @@ pub trait Synthetic {
     fn new_ids(target: Option<SyntheticRef>) -> Vec<u128>;
     /// Stores `value` under the call's identifier.
     fn note(value: u64) -> u128;
+    /// Writes cells of a group, then perhaps reverts.
+    fn write_group(group: u8, writes: Vec<u32>, fails: bool) -> u64;
     /// Calls itself on `other`, with `target` and `other` exchanged, `depth` times in all.
     fn descend(target: SyntheticRef, other: SyntheticRef, depth: u32, key: u32) -> u32;
 }

@@ -5,8 +5,8 @@ use crate::execute::host::HostState;
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use tollway_host_api::Abi;
 use tollway_host_api::window::WINDOW_VALUE_BYTES_MAX;
+use tollway_host_api::{Abi, StorageField};
 use wasmtime::{InstancePre, Module};
 
 /// The BLAKE3 hash of a module as it was uploaded: the name of its code.
@@ -67,7 +67,9 @@ impl Code {
 
     /// What [`Self::slot_sizes`] of a contract are.
     pub(crate) fn slot_sizes_of(abi: &Abi) -> Vec<Option<u8>> {
-        let sizes = abi.storage.iter().map(|field| field.value.fixed_size());
+        let has_slots = |field: &&StorageField| field.prefix_parts.is_none();
+        let size = |field| Some(field).filter(has_slots)?.value.fixed_size();
+        let sizes = abi.storage.iter().map(size);
         let fits = |size: &usize| *size <= WINDOW_VALUE_BYTES_MAX;
         sizes.map(|size| size.filter(fits).and_then(|size| u8::try_from(size).ok())).collect()
     }

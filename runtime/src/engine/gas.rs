@@ -21,6 +21,18 @@ pub const MISS_GAS: u64 = 2_000;
 /// the call touches it or not.
 pub const DECLARED_KEY_GAS: u64 = 100;
 
+/// Gas for every key below a prefix of the access set, when a call first touches it: the key is looked
+/// up then.
+pub const BELOW_KEY_GAS: u64 = 100;
+
+/// Gas for every byte that such a key holds before the call.
+pub const BELOW_GAS_BYTE: u64 = 1;
+
+/// What the first touch of a key below a prefix costs, by the value before the call.
+pub fn below_gas(value: Option<&[u8]>) -> u64 {
+    BELOW_KEY_GAS + BELOW_GAS_BYTE * value.map_or(0, <[u8]>::len) as u64
+}
+
 /// Gas for every step that it takes to find the access set of a top-level call: a template, each
 /// of its key parts or arguments, an element of a loop, and every [`BYTES_PER_STEP`] that are
 /// passed over to come to a value.

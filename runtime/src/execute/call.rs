@@ -34,8 +34,10 @@
 //!    back for itself.
 
 use crate::block::{Call, Gas, Height};
+use crate::bytes::Bytes;
 use crate::delta::{Net, Premise, counter};
-use crate::engine::gas::{MISS_GAS, intrinsic_gas};
+use crate::engine::gas::{MISS_GAS, below_gas, intrinsic_gas};
+use crate::execute::below::{Below, Prefixes};
 use crate::execute::overlay::Overlay;
 use crate::execute::pool::InstancePool;
 use crate::execute::transient::Transient;
@@ -43,6 +45,7 @@ use crate::execute::window::Window;
 use crate::limits::Limits;
 use crate::receipt::{Event, Failure, Outcome, Receipt};
 use crate::registry::{ContractIndex, Registry};
+use crate::store::MemoryStore;
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
@@ -208,6 +211,9 @@ pub(crate) struct CallContext {
     /// Keys of the access set, in its order, then those touched outside it.
     touched: Vec<Touched>,
     declared: usize,
+    prefixes: Prefixes,
+    /// How many keys the call touched that the access set does not have in any way.
+    extra: usize,
     /// Keys and values of the call, one after another.
     bytes: Vec<u8>,
     /// Finds keys where there are many of them. The first so many are in it.
@@ -228,6 +234,9 @@ pub(crate) struct CallContext {
     pub(crate) abort: Option<Abort>,
 }
 
+/// The contract of what stands for a prefix among the keys of an access set.
+pub(crate) const NOBODY: ContractIndex = ContractIndex::MAX;
+
 /// Up to so many keys are compared one by one.
 const COMPARED_MAX: usize = 12;
 
@@ -244,6 +253,8 @@ impl CallContext {
             outside: Outside::GiveUp,
             touched: Vec::new(),
             declared: 0,
+            prefixes: Prefixes::default(),
+            extra: 0,
             bytes: Vec::new(),
             index: HashTable::new(),
             hasher: RandomState::default(),
@@ -266,6 +277,52 @@ impl CallContext {
         self.bytes.clear();
         self.index.clear();
         self.declared = 0;
+        self.prefixes.clear();
+        self.extra = 0;
+    }
+
+    /// Adds a prefix of the access set, with the version that the call reads, and the parent state
+    /// below it.
+    #[cold]
+    pub(crate) fn declare_prefix(
+        &mut self,
+        contract: ContractIndex,
+        key: &[u8],
+        mode: Mode,
+        before: Below,
+        store: &Arc<MemoryStore>,
+    ) {
+        self.prefixes.add(contract, key, mode, before, store);
+        // It has a place in the access set, but no key of its own.
+        self.declare(NOBODY, &[], mode, Input::Known(None));
+    }
+
+    /// The versions that the call leaves of the prefixes that it may write, in the order of the access
+    /// set: what it read, and if the run counts, its changes.
+    #[inline]
+    pub(crate) fn versions_below(&self, counts: bool) -> Vec<Below> {
+        if self.prefixes.is_empty() { Vec::new() } else { self.make_versions_below(counts) }
+    }
+
+    #[cold]
+    fn make_versions_below(&self, counts: bool) -> Vec<Below> {
+        let prefixes = self.prefixes.list();
+        let mut versions: Vec<Below> =
+            prefixes.iter().map(|prefix| prefix.before.clone()).collect();
+        for touched in self.undeclared().iter().filter(|_| counts) {
+            if let Change::Written(value) = touched.change
+                && let key = self.key(touched)
+                && let Some(prefix) = self.prefixes.of(&self.registry, touched.contract, key)
+            {
+                versions[prefix].set(key, value.map(|value| Bytes::new(self.bytes(value))));
+            }
+        }
+        let is_written = prefixes.iter().map(|prefix| prefix.mode == Mode::Write);
+        versions
+            .into_iter()
+            .zip(is_written)
+            .filter_map(|(version, is)| is.then_some(version))
+            .collect()
     }
 
     /// Adds a key of the access set, with its value before the call, which must be known unless
@@ -348,7 +405,35 @@ impl CallContext {
                 return Ok((index, 0));
             }
         }
-        self.miss(found, contract, key)
+        let covered = !self.prefixes.is_empty() && found.is_none();
+        let prefix = if covered { self.prefixes.of(&self.registry, contract, key) } else { None };
+        match prefix {
+            Some(prefix) => self.touch_below(prefix, contract, key, need),
+            None => self.miss(found, contract, key, false),
+        }
+    }
+
+    /// Touches a key below a prefix for the first time.
+    #[cold]
+    fn touch_below(
+        &mut self,
+        prefix: usize,
+        contract: ContractIndex,
+        key: &[u8],
+        need: Mode,
+    ) -> Result<(usize, u64), Exit> {
+        let mode = self.prefixes.list()[prefix].mode;
+        if mode != need && mode != Mode::Write {
+            return self.miss(None, contract, key, true);
+        }
+        let value = self
+            .prefixes
+            .read(prefix, &self.registry, key)
+            .map_err(|_| Exit::Abort(Abort::Bug("the state could not be read")))?;
+        self.push(contract, key, mode, Input::Known(value.as_deref()));
+        let index = self.touched.len() - 1;
+        self.hint = index + 1;
+        Ok((index, below_gas(value.as_deref())))
     }
 
     #[inline]
@@ -380,6 +465,7 @@ impl CallContext {
         found: Option<usize>,
         contract: ContractIndex,
         key: &[u8],
+        is_below: bool,
     ) -> Result<(usize, u64), Exit> {
         let (reader, price) = match &self.outside {
             Outside::GiveUp => return Err(Exit::Abort(Abort::Missed)),
@@ -401,8 +487,11 @@ impl CallContext {
                 index
             }
             None => {
-                if self.touched.len() - self.declared >= self.limits.access_keys_max {
-                    return Err(Exit::Trap);
+                if !is_below {
+                    if self.extra >= self.limits.access_keys_max {
+                        return Err(Exit::Trap);
+                    }
+                    self.extra += 1;
                 }
                 self.push(contract, key, Mode::Write, Input::Known(value.as_deref()));
                 self.touched.len() - 1

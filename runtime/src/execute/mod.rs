@@ -19,6 +19,7 @@
 
 #![allow(unsafe_code, reason = "cells are written without locks; see `cells`")]
 
+pub(crate) mod below;
 pub(crate) mod call;
 pub(crate) mod cells;
 pub(crate) mod host;
@@ -33,8 +34,9 @@ use crate::delta::{Delta, counter};
 use crate::plan::graph::NodeIndex;
 use crate::plan::{CellIndex, PARENT, Placement, Plan, Sum};
 use crate::receipt::Receipt;
-use crate::resolve::{Resolved, Target};
-use call::{CallContext, Change, Input, Outside, RunEnd, Task};
+use crate::resolve::{Access, Resolved, Target};
+use below::Below;
+use call::{CallContext, Change, Input, NOBODY, Outside, RunEnd, Task};
 use cells::Cells;
 use crossbeam_deque::{Steal, Stealer, Worker as Queue};
 use crossbeam_utils::Backoff;
@@ -51,6 +53,8 @@ pub(crate) enum Cell {
     Value(Option<Bytes>),
     /// What the call added and took, and what it took for granted.
     Delta(Delta),
+    /// What the block changed below a prefix up to here, the call included.
+    Below(Below),
 }
 
 /// What became of a call in the lanes.
@@ -300,6 +304,10 @@ impl Lanes<'_> {
         ctx.outside = Outside::GiveUp;
         for (cell, (access, key, base)) in set.numbers().zip(set.iter()) {
             let placement = self.plan.placement(cell);
+            if access.is_prefix {
+                self.declare_prefix(&mut ctx, access, key, &placement);
+                continue;
+            }
             let input = match access.mode {
                 Mode::Add => input_of_add(base, &placement),
                 Mode::Read | Mode::Write => {
@@ -320,6 +328,7 @@ impl Lanes<'_> {
             }
         };
         let counts = matches!(result, LaneResult::Done(_));
+        let mut below = ctx.versions_below(counts).into_iter();
         for (cell, touched) in set.numbers().zip(ctx.declared()) {
             let bytes = |span: Option<call::Span>| span.map(|span| Bytes::new(ctx.bytes(span)));
             let version = match (touched.mode, touched.change) {
@@ -329,6 +338,9 @@ impl Lanes<'_> {
                     Cell::Delta(Delta::new(Some(net), touched.premise))
                 }
                 (Mode::Add, _) => Cell::Delta(Delta::new(None, touched.premise)),
+                (Mode::Write, _) if touched.contract == NOBODY => {
+                    Cell::Below(below.next().unwrap_or_default())
+                }
                 (Mode::Write, Change::Written(value)) if counts => Cell::Value(bytes(value)),
                 (Mode::Write, _) => Cell::Value(bytes(touched.input)),
             };
@@ -338,6 +350,18 @@ impl Lanes<'_> {
         // SAFETY: a call runs once.
         unsafe { self.results.set(index, result) };
         ctx
+    }
+
+    #[cold]
+    fn declare_prefix(
+        &self,
+        ctx: &mut CallContext,
+        access: &Access,
+        key: &[u8],
+        placement: &Placement,
+    ) {
+        let before = below_in(&self.cells, placement.source);
+        ctx.declare_prefix(access.contract, key, access.mode, before, &self.plan.store);
     }
 
     /// The value that an access reads.
@@ -412,7 +436,23 @@ pub(crate) fn value_of(cells: &Cells<Cell>, cell: CellIndex) -> Option<&Bytes> {
     match cells.get(cell as usize) {
         Some(Cell::Value(value)) => value.as_ref(),
         // Sources are writes and sums, and they have finished.
-        Some(Cell::Delta(_)) | None => unreachable!("a source holds a value when it is read"),
+        Some(Cell::Delta(_) | Cell::Below(_)) | None => {
+            unreachable!("a source holds a value when it is read")
+        }
+    }
+}
+
+/// What the block changed below a prefix up to the version in a cell.
+pub(crate) fn below_in(cells: &Cells<Cell>, cell: CellIndex) -> Below {
+    if cell == PARENT {
+        return Below::default();
+    }
+    match cells.get(cell as usize) {
+        Some(Cell::Below(below)) => below.clone(),
+        // As above, and all accesses of a key are of one kind.
+        Some(Cell::Value(_) | Cell::Delta(_)) | None => {
+            unreachable!("a source holds a version when it is read")
+        }
     }
 }
 

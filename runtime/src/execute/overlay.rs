@@ -2,6 +2,7 @@
 //! instantiation.
 
 use crate::bytes::Bytes;
+use crate::execute::below::{Below, KeyOf, key_of};
 use crate::keeper::KeepError;
 use crate::plan::keys::KeyIndex;
 use crate::registry::{ContractIndex, Registry};
@@ -18,17 +19,26 @@ pub(crate) struct Overlay {
     planned: Vec<Option<Option<Bytes>>>,
     /// Keys that no access set has.
     others: HashMap<(ContractIndex, Vec<u8>), Option<Bytes>, foldhash::quality::RandomState>,
+    /// By number of a planned prefix, what was changed below it.
+    prefixes: HashMap<u32, Below, foldhash::quality::RandomState>,
 }
 
-/// Changed values of planned keys, by number, and of other keys.
-pub(crate) type OverlayParts =
-    (Vec<Option<Option<Bytes>>>, Vec<((ContractIndex, Vec<u8>), Option<Bytes>)>);
+/// Changed values of planned keys.
+pub(crate) struct OverlayParts {
+    /// By number.
+    pub(crate) planned: Vec<Option<Option<Bytes>>>,
+    /// Of other keys, in key order.
+    pub(crate) others: Vec<((ContractIndex, Vec<u8>), Option<Bytes>)>,
+    /// What was changed below planned prefixes, by their number.
+    pub(crate) prefixes: Vec<(u32, Below)>,
+}
 
 impl Overlay {
     /// The state of the store, with the planned keys at hand.
     pub(crate) fn new(store: Arc<MemoryStore>, keys: Arc<KeyIndex>) -> Self {
         let planned = vec![None; keys.number_count()];
-        Self { store, keys, planned, others: HashMap::default() }
+        let prefixes = HashMap::default();
+        Self { store, keys, planned, others: HashMap::default(), prefixes }
     }
 
     /// The value of a planned key.
@@ -44,6 +54,36 @@ impl Overlay {
         self.planned[key as usize] = Some(value);
     }
 
+    /// What was changed below a planned prefix.
+    pub(crate) fn prefix(&self, key: u32) -> Below {
+        self.prefixes.get(&key).cloned().unwrap_or_default()
+    }
+
+    /// Says what was changed below a planned prefix.
+    pub(crate) fn set_prefix(&mut self, key: u32, below: Below) {
+        self.prefixes.insert(key, below);
+    }
+
+    /// The state before the block.
+    pub(crate) fn store(&self) -> &Arc<MemoryStore> {
+        &self.store
+    }
+
+    /// The planned key by which a key conflicts, and whether that is a prefix.
+    fn find(
+        &self,
+        registry: &Registry,
+        contract: ContractIndex,
+        key: &[u8],
+    ) -> Option<(u32, bool)> {
+        let (name, is_prefix) = match key_of(registry, contract, key) {
+            KeyOf::Itself => (key, false),
+            KeyOf::Prefix(prefix) => (prefix, true),
+            KeyOf::Nothing => return None,
+        };
+        Some((self.keys.find(contract, name, &self.store)?, is_prefix))
+    }
+
     /// The value of any key.
     ///
     /// # Errors
@@ -54,8 +94,15 @@ impl Overlay {
         contract: ContractIndex,
         key: &[u8],
     ) -> Result<Option<Bytes>, KeepError> {
-        if let Some(planned) = self.keys.find(contract, key, &self.store) {
-            return Ok(self.planned(planned).cloned());
+        match self.find(registry, contract, key) {
+            Some((planned, false)) => return Ok(self.planned(planned).cloned()),
+            Some((prefix, true)) => {
+                return match self.prefixes.get(&prefix).and_then(|below| below.get(key)) {
+                    Some(value) => Ok(value.clone()),
+                    None => self.store.read(registry, contract, key),
+                };
+            }
+            None => {}
         }
         // Only misses come here, so the copy of the key does not count.
         match self.others.get(&(contract, key.to_vec())) {
@@ -64,27 +111,31 @@ impl Overlay {
         }
     }
 
-    /// Changes any key. Returns its number if it is a planned one.
+    /// Changes any key. Returns its number if it is a planned one, or below one.
     pub(crate) fn write(
         &mut self,
+        registry: &Registry,
         contract: ContractIndex,
         key: &[u8],
         value: Option<Bytes>,
     ) -> Option<u32> {
-        let planned = self.keys.find(contract, key, &self.store);
+        let planned = self.find(registry, contract, key);
         match planned {
-            Some(planned) => self.set_planned(planned, value),
+            Some((planned, false)) => self.set_planned(planned, value),
+            Some((prefix, true)) => self.prefixes.entry(prefix).or_default().set(key, value),
             None => {
                 self.others.insert((contract, key.to_vec()), value);
             }
         }
-        planned
+        planned.map(|(planned, _)| planned)
     }
 
-    /// The planned keys' values, where they were changed, and the other keys', in key order.
+    /// What was changed.
     pub(crate) fn into_parts(self) -> OverlayParts {
         let mut others: Vec<_> = self.others.into_iter().collect();
         others.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        (self.planned, others)
+        let mut prefixes: Vec<_> = self.prefixes.into_iter().collect();
+        prefixes.sort_unstable_by_key(|(number, _)| *number);
+        OverlayParts { planned: self.planned, others, prefixes }
     }
 }

@@ -16,6 +16,7 @@ use tollway_host_api::{AccessTemplate, Address, Expr, Field, Method, Mode, Text,
 
 /// Keys as they stand in the state, and how each may be touched: once each, in the order in which
 /// the templates first name them.
+/// Those of fields with prefixes stand for all keys that start with them.
 pub(super) type AccessSet = Vec<(Vec<u8>, Mode)>;
 
 /// Why a call has no access set.
@@ -283,6 +284,10 @@ impl<'a> Evaluation<'a> {
             }
             self.found_count += 1;
             let key = storage_key(&scope.address, &key);
+            let mode = match mode {
+                Mode::Add if storage.prefix_parts.is_some() => Mode::Write,
+                mode => mode,
+            };
             match self.positions.get(&key) {
                 Some(position) => {
                     let found = &mut self.found[*position].1;

@@ -5,9 +5,9 @@
 
 use super::rehearse::{self, Log};
 use super::window::{self, Image, Window};
-use super::{State, World};
+use super::{State, World, field_of};
 use crate::crypto;
-use crate::engine::gas::{GROWN_GAS, MISS_GAS, PAGE_GAS};
+use crate::engine::gas::{GROWN_GAS, MISS_GAS, PAGE_GAS, below_gas};
 use crate::engine::link::HostFunctions;
 use crate::receipt::{Event, Failure, Outcome};
 use crate::runtime::OnMiss;
@@ -46,6 +46,8 @@ pub(super) struct Run {
     pub(super) call_index: u32,
     /// How each key may be touched. What was missed is added, as a write.
     pub(super) access_set: BTreeMap<Vec<u8>, Mode>,
+    /// How keys that start so may be touched.
+    pub(super) prefixes: BTreeMap<Vec<u8>, Mode>,
     /// The access set as it was declared, in its order.
     pub(super) declared: Vec<(Vec<u8>, Mode)>,
     pub(super) misses: u32,
@@ -264,10 +266,24 @@ impl Run {
             return Err(Stop::Trap);
         }
         let key = storage_key(&self.top().contract, key);
-        let mode = self.access_set.get(&key).copied();
+        let prefix = self.declared_prefix(&key);
+        let mut mode = self.access_set.get(&key).copied();
         let frame = self.top().logged;
         if let Some(log) = &mut self.log {
-            log.touch(frame, &key, need, mode);
+            log.touch(frame, &key, need, mode.or(prefix.map(|(_, mode)| mode)));
+            if let Some((length, _)) = prefix {
+                log.touch_below(frame, &key[..length], need);
+            }
+        }
+        if mode.is_none()
+            && let Some((_, declared)) = prefix
+        {
+            if declared == need || declared == Mode::Write {
+                self.access_set.insert(key.clone(), declared);
+                let gas = below_gas(self.state.get(&key).map(Vec::as_slice));
+                return Ok((key, gas));
+            }
+            mode = Some(declared);
         }
         if mode == Some(need) || mode == Some(Mode::Write) {
             return Ok((key, 0));
@@ -285,6 +301,13 @@ impl Run {
         self.access_set.insert(key.clone(), Mode::Write);
         self.misses += 1;
         Ok((key, MISS_GAS))
+    }
+
+    /// The declared beginning of a key, by its length, and how the keys may be touched that start
+    /// with it.
+    fn declared_prefix(&self, key: &[u8]) -> Option<(usize, Mode)> {
+        field_of(&self.world, key)?.prefix_parts?;
+        (0..=key.len()).find_map(|length| Some((length, *self.prefixes.get(&key[..length])?)))
     }
 
     /// The value of a key now.

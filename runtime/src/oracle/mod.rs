@@ -37,7 +37,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tollway_host_api::abi::INIT_METHOD;
 use tollway_host_api::value::DecodeError;
-use tollway_host_api::{Address, Method, Mutability};
+use tollway_host_api::{Address, Method, Mutability, StorageField};
 use tollway_state::verify::{Pair, Root, subtree_hash};
 use wasmtime::Linker;
 
@@ -206,6 +206,8 @@ impl Oracle {
 
     /// A call that is about to run, with the state, which goes back to the oracle after it.
     fn start(&mut self, block: &Block, index: u32, access_set: declared::AccessSet) -> Box<Run> {
+        let (prefixes, exact) =
+            (access_set.iter().cloned()).partition(|(key, _)| is_prefix_field(&self.world, key));
         Box::new(Run {
             world: Arc::clone(&self.world),
             state: std::mem::take(&mut self.state),
@@ -213,7 +215,8 @@ impl Oracle {
             time_ms: block.time_ms,
             seed: block.seed,
             call_index: index,
-            access_set: access_set.iter().cloned().collect(),
+            access_set: exact,
+            prefixes,
             declared: access_set,
             misses: 0,
             extra_keys: 0,
@@ -276,6 +279,18 @@ fn frame_of(call: &Call, method: &Method) -> Frame {
         args: call.args.clone(),
         ..Frame::default()
     }
+}
+
+/// Whether a key in the state is of a storage field with prefixes.
+fn is_prefix_field(world: &World, key: &[u8]) -> bool {
+    field_of(world, key).is_some_and(|field| field.prefix_parts.is_some())
+}
+
+/// The storage field of a key in the state: after a byte for its kind come the contract's address,
+/// then the contract's own key.
+fn field_of<'w>(world: &'w World, key: &[u8]) -> Option<&'w StorageField> {
+    let address = Address(key.get(1..33)?.try_into().ok()?);
+    world.contracts.get(&address)?.code.abi.storage.get(usize::from(*key.get(33)?))
 }
 
 /// Values that a call leaves: `None` for a removed key.

@@ -245,6 +245,12 @@ impl Log {
         }
     }
 
+    /// A contract touches a key below a declared prefix: adding there is writing.
+    pub(super) fn touch_below(&mut self, frame: usize, prefix: &[u8], need: Mode) {
+        let need = if need == Mode::Add { Mode::Write } else { need };
+        self.frames[frame].touches.entry(prefix.to_vec()).or_default().add(need);
+    }
+
     /// A contract calls another one.
     pub(super) fn call(&mut self, frame: usize, to: Address, method: &[u8], args: &[u8]) {
         self.frames[frame].calls.push((to, method.to_vec(), args.to_vec()));

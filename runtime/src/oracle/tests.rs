@@ -38,6 +38,7 @@ fn wasm() -> Vec<u8> {
         key: list([Type::U8]),
         value: Type::U128,
         counter: true,
+        prefix_parts: None,
     };
     let mut abi = abi_of(&[]);
     abi.storage = list([cells]);
@@ -333,6 +334,7 @@ fn callee_wasm() -> Vec<u8> {
         key: list([key]),
         value: Type::U128,
         counter,
+        prefix_parts: None,
     };
     let key = |mode: Mode, field: u8, part: Expr| AccessTemplate::Key {
         mode,

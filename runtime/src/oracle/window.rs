@@ -84,6 +84,9 @@ fn lay_out(run: &Run, frame: &Frame) -> (Vec<Slot>, Image) {
         let Some(own_key) = key.strip_prefix(&storage_key(&frame.contract, &[])[..]) else {
             continue;
         };
+        if storage[usize::from(own_key[0])].prefix_parts.is_some() {
+            continue;
+        }
         let size = storage[usize::from(own_key[0])].value.fixed_size();
         let Some(size) = size.filter(|size| *size <= WINDOW_VALUE_BYTES_MAX) else { continue };
         let Some(value) = shown_value(run, key, *mode, size) else { continue };

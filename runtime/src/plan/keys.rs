@@ -34,11 +34,14 @@ pub(crate) struct PlannedKey {
     pub(crate) last: CellIndex,
     /// The last of the adds since, or [`PARENT`].
     pub(crate) last_add: u32,
+    /// Whether it stands for all keys that start with it.
+    pub(crate) is_prefix: bool,
 }
 
 impl PlannedKey {
-    fn new(slot: SlotIndex, first_access: u32, new: u32) -> Self {
-        Self { slot, first_access, new, last: PARENT, last_add: PARENT }
+    fn new(access: &Access, first_access: u32, new: u32) -> Self {
+        let Access { slot, is_prefix, .. } = *access;
+        Self { slot, first_access, new, last: PARENT, last_add: PARENT, is_prefix }
     }
 }
 
@@ -66,6 +69,7 @@ struct Group {
     by_name: HashTable<u32>,
     sums: Vec<Sum>,
     edges: EdgeList,
+    has_prefixes: bool,
 }
 
 #[derive(Debug)]
@@ -87,6 +91,11 @@ impl KeyIndex {
     pub(crate) fn number_count(&self) -> usize {
         let longest = self.groups.iter().map(|group| group.keys.len()).max();
         longest.unwrap_or(0) << self.group_bits
+    }
+
+    /// Whether any of them is a prefix.
+    pub(crate) fn has_prefixes(&self) -> bool {
+        self.groups.iter().any(|group| group.has_prefixes)
     }
 
     /// All keys, with their numbers.
@@ -299,7 +308,8 @@ impl Placing<'_> {
         }
         let local = group.keys.len() as u32;
         *mark = pack(self.block, local);
-        group.keys.push(PlannedKey::new(access.slot, at, 0));
+        group.has_prefixes |= access.is_prefix;
+        group.keys.push(PlannedKey::new(access, at, 0));
         local
     }
 
@@ -309,7 +319,8 @@ impl Placing<'_> {
             return local;
         }
         let (local, new) = (group.keys.len() as u32, group.new_keys.len() as u32);
-        group.keys.push(PlannedKey::new(NO_SLOT, at, new));
+        group.has_prefixes |= access.is_prefix;
+        group.keys.push(PlannedKey::new(access, at, new));
         let (hash, contract, key) = (access.hash, access.contract, Bytes::new(key));
         group.new_keys.push(NewKey { hash, contract, key, local });
         let names = &group.new_keys;
@@ -362,6 +373,7 @@ impl Group {
         self.by_name.clear();
         self.sums.clear();
         self.edges.clear();
+        self.has_prefixes = false;
         self.marks.resize_with(SHARDS, Vec::new);
     }
 

@@ -50,6 +50,7 @@ struct Scope<'a> {
 pub(super) struct FoundKey {
     pub(super) contract: ContractIndex,
     pub(super) mode: Mode,
+    pub(super) is_prefix: bool,
     start: usize,
     end: usize,
 }
@@ -69,8 +70,8 @@ impl<'r> Evaluator<'r> {
     }
 
     /// The keys of the call resolved last, in the order of the templates, some perhaps twice.
-    pub(super) fn keys(&self) -> impl Iterator<Item = (ContractIndex, &[u8], Mode)> {
-        self.found.iter().map(|key| (key.contract, &self.bytes[key.start..key.end], key.mode))
+    pub(super) fn keys(&self) -> impl Iterator<Item = (FoundKey, &[u8])> {
+        self.found.iter().map(|key| (*key, &self.bytes[key.start..key.end]))
     }
 
     /// Checks a call's arguments and finds its keys.
@@ -191,7 +192,9 @@ impl<'r> Evaluator<'r> {
         if self.found.len() >= self.limits.access_keys_max {
             return Err(Unresolved::TooManyKeys);
         }
-        self.found.push(FoundKey { contract: scope.contract, mode, start, end });
+        let (contract, is_prefix) = (scope.contract, storage.prefix_parts.is_some());
+        let mode = mode_of(mode, is_prefix);
+        self.found.push(FoundKey { contract, mode, is_prefix, start, end });
         Ok(())
     }
 
@@ -316,6 +319,14 @@ fn evaluate<'a>(
             Value::Typed(&Type::U8, shard(&bytes[..bytes.len() - rest.len()], *count))
         }
     })
+}
+
+/// How a template's key is touched: what is below a prefix is read or written.
+pub(super) fn mode_of(mode: Mode, is_prefix: bool) -> Mode {
+    match mode {
+        Mode::Add if is_prefix => Mode::Write,
+        mode => mode,
+    }
 }
 
 /// The shard of a value, as the bytes of a `u8`.

@@ -64,6 +64,7 @@ impl<'s> KeyList<'s> {
         &mut self,
         contract: ContractIndex,
         mode: Mode,
+        is_prefix: bool,
         append: impl FnOnce(&mut Vec<u8>),
     ) {
         let start = self.bytes.len();
@@ -83,6 +84,7 @@ impl<'s> KeyList<'s> {
             key_start: start as u32,
             key_len: (self.bytes.len() - start) as u8,
             mode,
+            is_prefix,
         });
     }
 

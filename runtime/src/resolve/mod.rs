@@ -52,6 +52,8 @@ pub(crate) struct Access {
     key_start: u32,
     key_len: u8,
     pub(crate) mode: Mode,
+    /// Whether the key stands for all keys that start with it.
+    pub(crate) is_prefix: bool,
 }
 
 /// Where a call goes.
@@ -388,8 +390,8 @@ impl Resolver<'_> {
                 call_id: call_id(self.height.0, number),
                 args: &call.args,
             };
-            for (contract, mode, append) in program.keys(sources) {
-                self.keys.push(contract, mode, append);
+            for (contract, mode, is_prefix, append) in program.keys(sources) {
+                self.keys.push(contract, mode, is_prefix, append);
             }
             return target(true, program.shape.steps);
         }
@@ -398,8 +400,9 @@ impl Resolver<'_> {
             self.evaluator.resolve(contract, method, &call.caller, &call_id, &call.args);
         match resolution {
             Ok(()) => {
-                for (contract, key, mode) in self.evaluator.keys() {
-                    self.keys.push(contract, mode, |bytes| bytes.extend_from_slice(key));
+                for (found, key) in self.evaluator.keys() {
+                    let append = |bytes: &mut Vec<u8>| bytes.extend_from_slice(key);
+                    self.keys.push(found.contract, found.mode, found.is_prefix, append);
                 }
                 target(true, self.evaluator.steps())
             }
@@ -453,7 +456,7 @@ impl Resolved {
         for (call, keys) in calls.iter().enumerate() {
             list.start(call as u32);
             for (key, mode) in keys {
-                list.push(0, *mode, |bytes| bytes.extend_from_slice(key));
+                list.push(0, *mode, false, |bytes| bytes.extend_from_slice(key));
             }
             chunk.starts.push(list.len() as u32);
             chunk.targets.push(Target::Method { contract: 0, method: 0, declared: true, steps: 0 });

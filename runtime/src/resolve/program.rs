@@ -15,7 +15,7 @@
 use crate::engine::gas::BYTES_PER_STEP;
 use crate::limits::Limits;
 use crate::registry::{ContractIndex, Registry};
-use crate::resolve::evaluate::{STEPS_PER_KEY, shard};
+use crate::resolve::evaluate::{STEPS_PER_KEY, mode_of, shard};
 use std::sync::Arc;
 use tollway_host_api::key::{KEY_BYTES_MAX, transcode};
 use tollway_host_api::value::skip;
@@ -55,6 +55,7 @@ struct KeyShape {
     /// Whose it is, by its place in [`Program::contracts`].
     contract: u8,
     mode: Mode,
+    is_prefix: bool,
     /// Where its parts start and end.
     start: u16,
     end: u16,
@@ -126,16 +127,16 @@ impl Program {
         args.len() == *args_size && bools.iter().all(|at| args[*at] <= 1)
     }
 
-    /// The keys: contract, mode, and what appends the bytes for a call that fits.
+    /// The keys: contract, mode, whether it is a prefix, and what appends the bytes for a call that fits.
     #[inline]
     pub(super) fn keys<'p>(
         &'p self,
         sources: Sources<'p>,
-    ) -> impl Iterator<Item = (ContractIndex, Mode, impl FnOnce(&mut Vec<u8>) + 'p)> {
+    ) -> impl Iterator<Item = (ContractIndex, Mode, bool, impl FnOnce(&mut Vec<u8>) + 'p)> {
         let shape = &*self.shape;
         shape.keys.iter().map(move |key| {
             let append = move |bytes: &mut Vec<u8>| shape.append(*key, sources, bytes);
-            (self.contracts[usize::from(key.contract)], key.mode, append)
+            (self.contracts[usize::from(key.contract)], key.mode, key.is_prefix, append)
         })
     }
 }
@@ -326,7 +327,9 @@ impl<'a> Compiler<'a> {
         let number = |place: usize| u16::try_from(place).map_err(|_| NoProgram::Never);
         let (start, end) = (number(start)?, number(self.shape.parts.len())?);
         let contract = self.place(scope.contract)?;
-        self.shape.keys.push(KeyShape { contract, mode, start, end });
+        let is_prefix = storage.prefix_parts.is_some();
+        let mode = mode_of(mode, is_prefix);
+        self.shape.keys.push(KeyShape { contract, mode, is_prefix, start, end });
         Ok(())
     }
 

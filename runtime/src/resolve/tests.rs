@@ -72,6 +72,7 @@ fn desk_abi() -> Abi {
         key: list(key.iter().cloned()),
         value: Type::U128,
         counter,
+        prefix_parts: None,
     };
     let leg = Type::Struct {
         name: "Leg".into(),
@@ -514,8 +515,10 @@ fn programs_equal_evaluation() {
                 if result.is_err() {
                     continue;
                 }
-                let evaluated: Vec<_> =
-                    evaluator.keys().map(|(c, key, mode)| (c, key.to_vec(), mode)).collect();
+                let evaluated: Vec<_> = evaluator
+                    .keys()
+                    .map(|(found, key)| (found.contract, key.to_vec(), found.mode))
+                    .collect();
                 let compiled: Vec<_> = program
                     .keys(Sources {
                         this: &address,
@@ -523,7 +526,7 @@ fn programs_equal_evaluation() {
                         call_id: u128::from_le_bytes(call_id),
                         args: &args,
                     })
-                    .map(|(contract, mode, append)| {
+                    .map(|(contract, mode, _, append)| {
                         let mut bytes = Vec::new();
                         append(&mut bytes);
                         (contract, bytes, mode)

@@ -47,7 +47,13 @@ pub(crate) fn list_of(ty: Type) -> Type {
 
 /// A map of counters by one byte; most contracts here have one, as field 0.
 pub(crate) fn cells() -> StorageField {
-    StorageField { name: text("cells"), key: list([Type::U8]), value: Type::U128, counter: true }
+    StorageField {
+        name: text("cells"),
+        key: list([Type::U8]),
+        value: Type::U128,
+        counter: true,
+        prefix_parts: None,
+    }
 }
 
 /// The template of one cell of [`cells`].

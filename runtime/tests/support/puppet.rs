@@ -12,9 +12,9 @@
 //! All that a script sees is mixed into what it writes, emits and returns, so a single wrong bit
 //! anywhere shows.
 
-use super::{abi, arg, call_with, each_cell, field, list, list_of, method, module, text};
+use super::{abi, arg, call_with, cells, element, field, list, list_of, method, module, text};
 use borsh::BorshSerialize;
-use tollway::host_api::{AccessTemplate, Expr, Method, Mode, Mutability, Type};
+use tollway::host_api::{AccessTemplate, Expr, Method, Mode, Mutability, StorageField, Type};
 use tollway::{Address, Call};
 
 /// One step of a script.
@@ -201,6 +201,17 @@ pub(crate) fn call_op(contract: Address, method: &'static str, ops: &[Op], cells
 
 /// The puppet.
 pub(crate) fn wasm() -> Vec<u8> {
+    wasm_by(None)
+}
+
+/// The puppet with cells that conflict by so many parts of their keys: all of them together by none,
+/// each by one.
+pub(crate) fn wasm_by(prefix_parts: Option<u8>) -> Vec<u8> {
+    let each_cell = |mode, cells| {
+        let parts = list((prefix_parts != Some(0)).then(element));
+        let key = AccessTemplate::Key { mode, field: 0, parts };
+        AccessTemplate::ForEach { list: cells, body: list([key]) }
+    };
     let bytes = || list_of(Type::U8);
     let params = || {
         vec![
@@ -255,7 +266,9 @@ pub(crate) fn wasm() -> Vec<u8> {
     for method in &methods {
         fields.push_str(&format!("(export \"{}\" (func $main))\n", method.name));
     }
-    module(&abi("puppet", methods), &fields)
+    let mut abi = abi("puppet", methods);
+    abi.storage = list([StorageField { prefix_parts, ..cells() }]);
+    module(&abi, &fields)
 }
 
 /// Key at 0, numbers at 16, addresses at 32, what is read and returned at 128, dirt at 1000,

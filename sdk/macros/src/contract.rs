@@ -230,6 +230,16 @@ fn abi(model: &Model, accesses: &[Access]) -> TokenStream {
             );
         }
     });
+    // And what its keys stand for.
+    let prefixes = model.fields.iter().map(|field| {
+        let (ty, has_prefixes) = (&field.ty, field.shape.has_prefixes());
+        quote_spanned! {ty.span()=>
+            const _: () = assert!(
+                <#ty as ::tollway_sdk::storage::Storage>::PREFIX.is_some() == #has_prefixes,
+                "write the kind of storage out, not an alias of it"
+            );
+        }
+    });
     let error_type = error_type(model);
     let methods = model
         .entries
@@ -258,6 +268,7 @@ fn abi(model: &Model, accesses: &[Access]) -> TokenStream {
     quote! {
         #(#counts)*
         #(#kinds)*
+        #(#prefixes)*
 
         #[allow(
             non_upper_case_globals,

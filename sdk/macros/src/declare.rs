@@ -11,7 +11,7 @@
 //! never runs but has to compile, with the author's own tokens, so that the compiler's message
 //! points at the declaration.
 
-use crate::model::{Entry, Model};
+use crate::model::{Entry, FieldShape, Model};
 use crate::template::{Known, Mode, Root, Template, is_constant_name, known_literal, shard_count};
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -188,6 +188,12 @@ impl Reader<'_> {
             ));
         };
         let field = &self.model.fields[index];
+        if mode == Mode::Add && field.shape.has_prefixes() {
+            return Err(Error::new(
+                name.span(),
+                format!("what is below `{name}` is read or written: say `write`"),
+            ));
+        }
         if mode == Mode::Add && !field.counter {
             return Err(Error::new(
                 name.span(),
@@ -210,7 +216,17 @@ impl Reader<'_> {
         let count = key.len();
         let known = match (parts.as_slice(), count) {
             ([], _) => {
-                return Err(Error::new(span, format!("`{name}` is a map: say under which key")));
+                return Err(Error::new(
+                    span,
+                    format!(
+                        "`{name}` is a {}: say under which key",
+                        match field.shape {
+                            FieldShape::Group => "group",
+                            FieldShape::Set => "set",
+                            _ => "map",
+                        }
+                    ),
+                ));
             }
             // One value for a key of several parts must be a tuple: the compiler checks that.
             ([part], 2..) => match self.known(part)? {
@@ -230,7 +246,11 @@ impl Reader<'_> {
             ([value], _) => quote!(#value),
             (values, _) => quote_spanned!(span=> (#(#values),*)),
         };
-        let check = quote_spanned!(name.span()=> let _ = this.#name.at(#value););
+        let check = match field.shape {
+            FieldShape::Group => quote_spanned!(name.span()=> let _ = this.#name.of(#value);),
+            FieldShape::Set => quote_spanned!(name.span()=> let _ = this.#name.contains(#value);),
+            _ => quote_spanned!(name.span()=> let _ = this.#name.at(#value);),
+        };
         let template = Template::Key { mode, field: index, parts: known };
         Ok((template, check))
     }

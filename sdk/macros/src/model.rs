@@ -45,6 +45,27 @@ pub(crate) struct StorageField {
     pub(crate) key: Option<Vec<Type>>,
     pub(crate) counter: bool,
     pub(crate) transient: bool,
+    pub(crate) shape: FieldShape,
+}
+
+/// How keys of a storage field are found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FieldShape {
+    /// A cell, or a map of such: `at`.
+    Cells,
+    /// A set: its own methods take the key.
+    Set,
+    /// A group: `of`, and then whatever is below.
+    Group,
+    /// Something that is touched as a whole.
+    Whole,
+}
+
+impl FieldShape {
+    /// Whether a key of the field stands for all keys that start with it.
+    pub(crate) fn has_prefixes(self) -> bool {
+        matches!(self, Self::Group | Self::Whole)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -272,13 +293,14 @@ fn parse_storage(storage: &ItemStruct) -> Result<Vec<StorageField>> {
                     "`imm` is the name under which methods find the immutables",
                 ));
             }
-            let Shape { key, cell } = shape_of(&field.ty)?;
+            let Shape { key, cell, shape } = shape_of(&field.ty)?;
             Ok(StorageField {
                 name,
                 ty: field.ty.clone(),
                 key,
                 counter: cell == CellKind::Counter,
                 transient: cell == CellKind::Transient,
+                shape,
             })
         })
         .collect()
@@ -288,6 +310,7 @@ struct Shape {
     /// The key's parts, for a map.
     key: Option<Vec<Type>>,
     cell: CellKind,
+    shape: FieldShape,
 }
 
 #[derive(PartialEq, Eq)]
@@ -314,8 +337,9 @@ fn shape_of(ty: &Type) -> Result<Shape> {
     let unknown = || {
         Error::new_spanned(
             ty,
-            "a storage field is an `Item<T>`, a `Counter`, a `Role`, an `Owner`, a `Transient<T>` or a \
-             `Map<K, C>`",
+            "a storage field is an `Item<T>`, a `Counter`, a `Role`, an `Owner`, a `Transient<T>`, a \
+             `Map<K, C>`, a `Set<K>`, an `OrderedMap<K, V>`, a `Vector<T>`, a `Queue<T>` or a \
+             `Group<P, S>`",
         )
     };
     let Type::Path(path) = ty else {
@@ -323,7 +347,12 @@ fn shape_of(ty: &Type) -> Result<Shape> {
     };
     let last = path.path.segments.last().ok_or_else(unknown)?;
     match last.ident.to_string().as_str() {
-        "Map" => {
+        name @ ("Map" | "Group" | "Set") => {
+            let shape = match name {
+                "Map" => FieldShape::Cells,
+                "Set" => FieldShape::Set,
+                _ => FieldShape::Group,
+            };
             let PathArguments::AngleBracketed(args) = &last.arguments else {
                 return Err(unknown());
             };
@@ -331,24 +360,31 @@ fn shape_of(ty: &Type) -> Result<Shape> {
                 GenericArgument::Type(ty) => Some(ty),
                 _ => None,
             });
-            let (Some(key), Some(cell)) = (types.next(), types.next()) else {
+            let Some(key) = types.next() else {
                 return Err(unknown());
             };
+            let cell = types.next();
+            if cell.is_none() != (shape == FieldShape::Set) {
+                return Err(unknown());
+            }
             let parts = match key {
                 Type::Tuple(tuple) => tuple.elems.iter().cloned().collect(),
                 other => vec![other.clone()],
             };
             let cell = match cell {
-                Type::Path(path) => path.path.segments.last(),
+                Some(Type::Path(path)) => path.path.segments.last(),
                 _ => None,
             };
             // What it is not, the compiler says.
             let cell = cell.and_then(|last| CellKind::of(&last.ident.to_string()));
-            Ok(Shape { key: Some(parts), cell: cell.unwrap_or(CellKind::Item) })
+            Ok(Shape { key: Some(parts), cell: cell.unwrap_or(CellKind::Item), shape })
+        }
+        "OrderedMap" | "Vector" | "Queue" => {
+            Ok(Shape { key: None, cell: CellKind::Item, shape: FieldShape::Whole })
         }
         name => {
             let cell = CellKind::of(name).ok_or_else(unknown)?;
-            Ok(Shape { key: None, cell })
+            Ok(Shape { key: None, cell, shape: FieldShape::Cells })
         }
     }
 }

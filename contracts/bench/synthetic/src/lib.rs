@@ -22,7 +22,7 @@ pub mod synthetic {
     use alloc::vec::Vec;
     use tollway_interfaces::SyntheticRef;
     use tollway_sdk::env::{call_id, call_index, caller, height, next_id, this};
-    use tollway_sdk::{Address, CallStatus, Counter, Item, Map, Transient, shard_of};
+    use tollway_sdk::{Address, CallStatus, Counter, Group, Item, Map, Transient, shard_of};
 
     /// The state.
     #[storage]
@@ -36,6 +36,10 @@ pub mod synthetic {
         notes: Map<(u128, Address), Item<u64>>,
         /// What [`mix_shard`](Self::mix_shard) mixed, by shard of the caller.
         shards: Map<u8, Item<u64>>,
+        /// Cells that conflict by the first part of their keys.
+        groups: Group<u8, Map<u32, Counter>>,
+        /// A counter in groups of its own, which makes a whole key of a prefix.
+        tops: Group<u8, Counter>,
     }
 
     /// How many [`shards`](Synthetic::shards) there are.
@@ -235,6 +239,97 @@ pub mod synthetic {
             }
             ids.push(next_id());
             ids
+        }
+
+        /// [`run`](Self::run) in a group: which cells, the state says. A cell named is taken to be
+        /// so much further on as the ones before it say; writes empty every fourth. `peeks` are
+        /// cells of another group that are looked at alone.
+        #[call]
+        pub fn run_group(
+            &mut self,
+            group: u8,
+            other: u8,
+            reads: Vec<u32>,
+            writes: Vec<u32>,
+            adds: Vec<u32>,
+            peeks: Vec<u32>,
+        ) -> u64 {
+            let cells = self.groups.of(group);
+            let mut mix = start(0);
+            for key in &reads {
+                mix = mixed(mix, cells.at(key.wrapping_add(mix as u32 % 3)).get());
+            }
+            for key in &writes {
+                let cell = cells.at(key.wrapping_add(mix as u32 % 3));
+                mix = mixed(mix, cell.get());
+                if mix % 4 == 0 {
+                    cell.set(0);
+                } else {
+                    cell.set(mix.into());
+                }
+            }
+            for key in &adds {
+                let cell = cells.at(key.wrapping_add(mix as u32 % 3));
+                cell.add(amount(mix, *key));
+                mix = mixed(mix, cell.sub(amount(mix, 1)).is_ok().into());
+            }
+            let others = self.groups.of(other);
+            for key in &peeks {
+                mix = mixed(mix, others.at(key.wrapping_add(mix as u32 % 3)).get());
+            }
+            self.tops.of(group).add(1);
+            mixed(mix, self.tops.of(other).get())
+        }
+
+        /// Tries [`run_group`](Self::run_group) at `target` and fails there if `fails`, between two
+        /// touches of the group here.
+        #[call]
+        pub fn nested_group(
+            &mut self,
+            target: SyntheticRef,
+            group: u8,
+            fails: bool,
+            writes: Vec<u32>,
+        ) -> u64 {
+            let cell = self.groups.of(group).at(0);
+            cell.set(mixed(start(0), cell.get()).into());
+            let result = target.try_write_group(group, writes, fails);
+            let mix = mixed(result.unwrap_or(7), cell.get());
+            cell.set(mix.into());
+            mix
+        }
+
+        /// Writes cells of a group, then perhaps reverts. May be entered while this contract runs.
+        #[call(reentrant)]
+        pub fn write_group(
+            &mut self,
+            group: u8,
+            writes: Vec<u32>,
+            fails: bool,
+        ) -> Result<u64, Error> {
+            let cells = self.groups.of(group);
+            let mut mix = start(0);
+            for key in &writes {
+                let cell = cells.at(*key);
+                mix = mixed(mix, cell.get());
+                cell.set(mix.into());
+            }
+            if fails { Err(Error::Asked) } else { Ok(mix) }
+        }
+
+        /// [`run_group`](Self::run_group) that declares to read one group, whatever it does.
+        #[call]
+        #[access(read groups[other])]
+        pub fn run_group_misdeclared(
+            &mut self,
+            group: u8,
+            other: u8,
+            reads: Vec<u32>,
+            writes: Vec<u32>,
+            adds: Vec<u32>,
+            peeks: Vec<u32>,
+        ) -> u64 {
+            self.run_group(group, other, reads, writes, adds, peeks)
         }
 
         /// Stores `value` under the call's identifier, and returns that.

@@ -79,7 +79,12 @@ impl Walk<'_> {
             walk.bytes()?;
             walk.list(Self::whole_type)?;
             walk.whole_type()?;
-            walk.take(1).map(|_| ())
+            walk.take(1)?;
+            match walk.byte()? {
+                0 => Ok(()),
+                1 => walk.take(1).map(|_| ()),
+                _ => Err(walk.undecodable("no such option")),
+            }
         })?;
         self.list(|walk| {
             walk.bytes()?;

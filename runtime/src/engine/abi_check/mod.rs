@@ -81,6 +81,9 @@ pub enum AbiError {
     /// Every key of the field is longer than keys may be.
     #[error("storage field {field}: keys have {size} bytes, limit is {limit}")]
     KeyTooLong { field: String, size: usize, limit: usize },
+    /// A prefix of more parts than keys have.
+    #[error("storage field {field}: prefixes have {parts} parts, keys have {found}")]
+    PrefixTooLong { field: String, parts: u8, found: usize },
     /// A counter's value must be `u128`.
     #[error("storage field {field}: a counter's value is u128")]
     CounterValue { field: String },
@@ -246,6 +249,12 @@ impl Checker<'_> {
         if size > KEY_BYTES_MAX {
             let (field, limit) = (field.name.to_string(), KEY_BYTES_MAX);
             return Err(AbiError::KeyTooLong { field, size, limit });
+        }
+        if let Some(parts) = field.prefix_parts
+            && usize::from(parts) > field.key.len()
+        {
+            let (field, found) = (field.name.to_string(), field.key.len());
+            return Err(AbiError::PrefixTooLong { field, parts, found });
         }
         if field.counter && field.value != Type::U128 {
             return Err(AbiError::CounterValue { field: field.name.to_string() });

@@ -93,7 +93,7 @@ impl<'a> Scope<'a> {
         if mode == Mode::Add && !storage.counter {
             return Err(AbiError::NotACounter { place });
         }
-        let (found, expected) = (parts.len(), storage.key.len());
+        let (found, expected) = (parts.len(), storage.template_parts().len());
         if found != expected {
             return Err(AbiError::PartCount { place, found, expected });
         }

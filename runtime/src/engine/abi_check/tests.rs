@@ -64,8 +64,8 @@ fn truncated_and_trailing_bytes_are_refused() {
     }
     let error = decode(&[&bytes[..], &[0]].concat()).expect_err("there is one byte more");
     assert!(error.to_string().ends_with("bytes go on after its end"), "{error}");
-    let version = decode(&[2, 0]).expect_err("there is no version 2");
-    assert_eq!(version, AbiError::Version { found: 2, expected: ABI_VERSION });
+    let version = decode(&[3, 0]).expect_err("there is no version 3");
+    assert_eq!(version, AbiError::Version { found: 3, expected: ABI_VERSION });
 }
 
 /// The bytes of an ABI up to its error types, of which it claims one.
@@ -216,6 +216,7 @@ fn types() {
             key: list(key.iter().cloned()),
             value: Type::U8,
             counter: false,
+            prefix_parts: None,
         };
         check_changed(|abi| abi.storage.to_mut().push(more), expected);
     };
@@ -264,6 +265,7 @@ fn counts() {
             key: list([]),
             value: Type::U8,
             counter: false,
+            prefix_parts: None,
         })),
         ..abi_of(&[])
     };
@@ -276,6 +278,39 @@ fn counts() {
     );
     let nested = for_each(arg(0, &[]), &vec![key(Mode::Read, 1, &[]); 64]);
     check_access(&[nested], "method pay has 65 access templates, limit is 64");
+}
+
+#[test]
+fn prefixes_have_the_parts_that_the_field_says() {
+    let with_prefix = |prefix_parts: Option<u8>, access: &[AccessTemplate], expected: &str| {
+        check_changed(
+            |abi| {
+                let field = &mut abi.storage.to_mut()[1];
+                field.key = list([Type::U8, Type::Address]);
+                field.prefix_parts = prefix_parts;
+                abi.methods.to_mut()[0].access = list(access.iter().cloned());
+            },
+            expected,
+        );
+    };
+    let one = [key(Mode::Write, 1, &[Expr::Integer(7)])];
+    with_prefix(Some(1), &one, "accepted");
+    with_prefix(Some(0), &[key(Mode::Write, 1, &[])], "accepted");
+    with_prefix(Some(2), &[key(Mode::Read, 1, &[Expr::Integer(7), Expr::Caller])], "accepted");
+    with_prefix(Some(0), &one, "method pay, access[0]: 1 key parts, the field has 0");
+    with_prefix(Some(2), &one, "method pay, access[0]: 1 key parts, the field has 2");
+    with_prefix(None, &one, "method pay, access[0]: 1 key parts, the field has 2");
+    with_prefix(
+        Some(1),
+        &[key(Mode::Write, 1, &[Expr::Caller])],
+        "method pay, access[0], key part 0: expected u8, found address",
+    );
+    with_prefix(
+        Some(1),
+        &[key(Mode::Add, 1, &[Expr::Integer(7)])],
+        "method pay, access[0]: the field",
+    );
+    with_prefix(Some(3), &[], "storage field");
 }
 
 #[test]

@@ -67,6 +67,7 @@ pub(crate) fn rich_abi() -> Abi {
         key: list(key.iter().cloned()),
         value,
         counter,
+        prefix_parts: None,
     };
     let path = |steps: &[&str]| list(steps.iter().map(|step| Cow::Owned((*step).to_owned())));
     let key = |mode, field, parts: &[Expr]| AccessTemplate::Key {

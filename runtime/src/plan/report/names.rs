@@ -1,4 +1,4 @@
-//! Keys by name: `token.balances[0x1111…1111]`.
+//! Keys by name: `token.balances[0x1111…1111]`, and prefixes: `clob.orders[7, ..]`.
 
 use crate::registry::{ContractIndex, Registry};
 use tollway_host_api::key::restore;
@@ -20,7 +20,10 @@ pub(super) fn key_name(registry: &Registry, contract: ContractIndex, key: &[u8])
         return format!("{owner}[{}]", short(key));
     };
     let mut rest = &key[1..];
-    let parts: Option<Vec<String>> = field.key.iter().map(|ty| part_name(ty, &mut rest)).collect();
+    let types = field.template_parts();
+    let parts: Option<Vec<String>> = types.iter().map(|ty| part_name(ty, &mut rest)).collect();
+    let all_below = field.prefix_parts.map(|_| "..".to_owned());
+    let parts = parts.map(|parts| parts.into_iter().chain(all_below).collect::<Vec<_>>());
     match parts {
         Some(parts) if parts.is_empty() => format!("{owner}.{}", field.name),
         Some(parts) => format!("{owner}.{}[{}]", field.name, parts.join(", ")),

@@ -7,37 +7,22 @@ impl Walk<'_> {
         let receiver = self.expr(&call.receiver)?;
         let method = call.method.to_string();
         match receiver {
-            Value::Map(field) if method == "at" && call.args.len() == 1 => {
+            Value::Map(field) if call.args.len() == 1 && self.leads_on(field, &method) => {
                 let arg = &call.args[0];
                 let value = self.expr(arg)?;
                 let keys = self.keys(field, value, arg)?;
+                if self.model.fields[field].shape == FieldShape::Set {
+                    return self.touch(call, field, keys);
+                }
                 Ok(Value::Cell { field, keys })
             }
             Value::Cell { field, keys } => {
                 self.all_used(&call.args)?;
-                let mode = match method.as_str() {
-                    "get" | "get_or" | "get_or_default" | "exists" | "has" | "require" => {
-                        Mode::Read
-                    }
-                    "set" | "remove" | "grant" | "revoke" | "offer" | "accept" => Mode::Write,
-                    "add" | "sub" => Mode::Add,
-                    _ => {
-                        return Err(Error::new(
-                            call.method.span(),
-                            format!("`{method}` is no method of a storage cell; {DECLARE}"),
-                        ));
-                    }
-                };
-                if self.entry.kind == Kind::View && mode != Mode::Read {
-                    return Err(Error::new(
-                        call.method.span(),
-                        format!("a view only reads, and `{method}` changes state"),
-                    ));
+                // What is below a prefix is declared with it.
+                if method == "at" && self.model.fields[field].shape == FieldShape::Group {
+                    return Ok(Value::Cell { field, keys });
                 }
-                for parts in keys {
-                    self.find(Template::Key { mode, field, parts });
-                }
-                Ok(Value::Opaque)
+                self.touch(call, field, keys)
             }
             Value::Transient => {
                 self.all_used(&call.args)?;
@@ -66,6 +51,64 @@ impl Walk<'_> {
             Value::Client(values) => self.method_of_known(values, call, &method, true),
             _ => self.all_used(&call.args),
         }
+    }
+
+    /// Whether a method of a field that has keys takes one of them.
+    fn leads_on(&self, field: usize, method: &str) -> bool {
+        match self.model.fields[field].shape {
+            FieldShape::Cells => method == "at",
+            FieldShape::Group => method == "of",
+            FieldShape::Set => matches!(method, "contains" | "insert" | "remove"),
+            FieldShape::Whole => false,
+        }
+    }
+
+    /// A method that touches a cell, or what is below a prefix, under each of these keys.
+    fn touch(
+        &mut self,
+        call: &syn::ExprMethodCall,
+        field: usize,
+        keys: Vec<Vec<Known>>,
+    ) -> Result<Value> {
+        let method = call.method.to_string();
+        let shape = self.model.fields[field].shape;
+        let mode = match (method.as_str(), shape) {
+            ("get" | "get_or" | "get_or_default" | "exists" | "has" | "require", _) => Mode::Read,
+            ("set" | "remove" | "grant" | "revoke" | "offer" | "accept", _) => Mode::Write,
+            ("add" | "sub", FieldShape::Cells) => Mode::Add,
+            ("contains", FieldShape::Set | FieldShape::Group) => Mode::Read,
+            ("insert", FieldShape::Set | FieldShape::Group) => Mode::Write,
+            ("add" | "sub", FieldShape::Group) => Mode::Write,
+            (
+                "len" | "is_empty" | "peek" | "first" | "last" | "ascend" | "descend",
+                FieldShape::Group | FieldShape::Whole,
+            ) => Mode::Read,
+            ("push" | "pop" | "push_back" | "pop_front", FieldShape::Group | FieldShape::Whole) => {
+                Mode::Write
+            }
+            _ => {
+                let what = match shape {
+                    FieldShape::Cells => "a storage cell",
+                    FieldShape::Set => "a set",
+                    FieldShape::Group => "storage in a group",
+                    FieldShape::Whole => "an ordered map, a vector or a queue",
+                };
+                return Err(Error::new(
+                    call.method.span(),
+                    format!("`{method}` is no method of {what}; {DECLARE}"),
+                ));
+            }
+        };
+        if self.entry.kind == Kind::View && mode != Mode::Read {
+            return Err(Error::new(
+                call.method.span(),
+                format!("a view only reads, and `{method}` changes state"),
+            ));
+        }
+        for parts in keys {
+            self.find(Template::Key { mode, field, parts });
+        }
+        Ok(Value::Opaque)
     }
 
     /// A method of a value that is known: a copy of it, a call to another contract, or neither.

@@ -23,7 +23,7 @@ mod patterns;
 mod value;
 
 use crate::interface::is_reserved;
-use crate::model::{Entry, Function, Kind, Model, PATTERN_PARAM, Param};
+use crate::model::{Entry, FieldShape, Function, Kind, Model, PATTERN_PARAM, Param};
 use crate::template::{
     Known, Mode, Root, Template, is_constant_name, known_literal, merge, shard_count,
 };
