@@ -100,7 +100,7 @@ impl fmt::Display for Finding {
 /// # let none = || Vec::new().into();
 /// # let abi = |value| Abi {
 /// #     version: ABI_VERSION, name: "jar".into(), immutables: none(), methods: vec![].into(),
-/// #     storage: vec![StorageField { name: "total".into(), key: vec![].into(), value, counter: false }].into(),
+/// #     storage: vec![StorageField { name: "total".into(), key: vec![].into(), value, counter: false, prefix_parts: None }].into(),
 /// #     events: vec![].into(), error: vec![].into(),
 /// # };
 /// use tollway::upgrade::{Effect, compare};

@@ -14,7 +14,7 @@ fn field(name: &'static str, ty: Type) -> Field {
 }
 
 fn stored(name: &'static str, key: &[Type], value: Type) -> StorageField {
-    StorageField { name: name.into(), key: list(key.iter().cloned()), value, counter: false }
+    StorageField { name: name.into(), key: list(key.iter().cloned()), value, counter: false, prefix_parts: None }
 }
 
 fn side(variants: &[(&'static str, &[Field])]) -> Type {

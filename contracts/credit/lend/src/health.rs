@@ -1,7 +1,7 @@
 //! What an account's deposits carry, and what a liquidation may take.
 
 use crate::lend::fitting;
-use crate::rates::{BP, Terms};
+use crate::rates::{BP, Terms, above};
 use tollway_interfaces::PRICE_SCALE;
 use tollway_sdk::contract_type;
 use tollway_sdk::math::{mul_div, mul_div_up};
@@ -54,7 +54,7 @@ pub(crate) fn needed_repayment(standing: Standing, terms: &Terms, price: u128) -
     let lost = u128::from(terms.threshold_bp) * with_bonus;
     let kept = TARGET_BP * BP - lost;
     let target = fitting(mul_div_up(standing.debt, TARGET_BP, BP));
-    let missing = target.saturating_sub(standing.weighted);
+    let missing = above(target, standing.weighted);
     let value = fitting(mul_div_up(missing, BP * BP, kept));
     mul_div_up(value, PRICE_SCALE, price)
 }

@@ -62,8 +62,8 @@ pub mod rates;
 pub mod lend {
     use crate::health::{Standing, exchanged, exchanged_up, needed_repayment};
     use crate::rates::{
-        BP, Rates, SUPPLY_INDEX_START, Terms, Totals, are_sound, assets, grown, owed, raised,
-        rates_at, seconds, used,
+        BP, Rates, SUPPLY_INDEX_START, Terms, Totals, above, are_sound, assets, grown, owed,
+        raised, rates_at, seconds, used,
     };
     use alloc::vec::Vec;
     use tollway_interfaces::{OracleRef, TokenRef};
@@ -476,7 +476,7 @@ pub mod lend {
             let mut rates = self.rates_of(token);
             let totals = self.totals(token);
             let assets = assets(&totals, self.index_of_debts(token));
-            let missing = owed(&totals, rates.supply_index).saturating_sub(assets);
+            let missing = above(owed(&totals, rates.supply_index), assets);
             let from_fund = missing.min(totals.fund);
             self.take_sum(token, FUND, from_fund);
             if missing > from_fund {
@@ -502,14 +502,14 @@ pub mod lend {
             let totals = self.totals(token);
             let borrow_index = self.index_of_debts(token);
             let owed = owed(&totals, before.supply_index);
-            let interest = assets(&totals, borrow_index).saturating_sub(owed);
+            let interest = above(assets(&totals, borrow_index), owed);
             // All of it where nobody has deposited.
             let fund_bp = if totals.supplied == 0 { BP } else { terms.fund_bp.into() };
             let given = interest - fitting(mul_div(interest, fund_bp, BP));
             let supply_index = raised(before.supply_index, given, totals.supplied);
             let gain = Ray::from_raw(supply_index.raw() - before.supply_index.raw());
             let given = fitting(gain.of(totals.supplied, Rounding::Up));
-            self.add_sum(token, FUND, interest.saturating_sub(given));
+            self.add_sum(token, FUND, above(interest, given));
             let (borrow_rate, supply_rate) = rates_at(&terms, used(&totals, borrow_index));
             // Parts of a second are left to the next period.
             let time_ms = before.time_ms + seconds(&before) * 1_000;

@@ -122,11 +122,11 @@ pub(crate) fn rates_at(terms: &Terms, used: Ray) -> (Ray, Ray) {
     let kink_at = part(Ray::ONE, kink, BP);
     // In parts of what lies below the kink, and of what lies above it.
     let below = part(used.min(kink_at), BP, kink);
-    let above = Ray::from_raw(used.raw().saturating_sub(kink_at.raw()));
-    let above = part(above, BP, BP - kink);
+    let over = Ray::from_raw(above(used.raw(), kink_at.raw()));
+    let over = part(over, BP, BP - kink);
     let yearly = part(Ray::ONE, terms.base_bp.into(), BP).raw()
         + part(below, terms.slope_bp.into(), BP).raw()
-        + part(above, terms.steep_bp.into(), BP).raw();
+        + part(over, terms.steep_bp.into(), BP).raw();
     let borrow = part(Ray::from_raw(yearly), 1, YEAR_S);
     let given = BP - u128::from(terms.fund_bp);
     let supply = fitting(borrow.checked_mul(used, Rounding::Down)).raw();
@@ -142,7 +142,7 @@ fn part(of: Ray, numerator: u128, denominator: u128) -> Ray {
 /// An index, raised so that so many scaled units get `given`, rounded down, and to 1 at most.
 #[inline(never)]
 pub(crate) fn raised(index: Ray, given: u128, supplied: u128) -> Ray {
-    let room = Ray::ONE.raw().saturating_sub(index.raw());
+    let room = above(Ray::ONE.raw(), index.raw());
     let gain = Ray::ratio(given, supplied.max(1), Rounding::Down);
     Ray::from_raw(index.raw() + gain.map_or(room, Ray::raw).min(room))
 }
@@ -151,11 +151,18 @@ pub(crate) fn raised(index: Ray, given: u128, supplied: u128) -> Ray {
 #[inline(never)]
 pub(crate) fn assets(totals: &Totals, borrow_index: Ray) -> u128 {
     let debts = fitting(borrow_index.of(totals.borrowed, Rounding::Down));
-    fitting(debts.checked_add(totals.cash)).saturating_sub(totals.fund)
+    above(fitting(debts.checked_add(totals.cash)), totals.fund)
 }
 
 /// What the depositors are owed.
 #[inline(never)]
 pub(crate) fn owed(totals: &Totals, supply_index: Ray) -> u128 {
     fitting(supply_index.of(totals.supplied, Rounding::Up))
+}
+
+/// `a − b`, or 0. Not `saturating_sub`, nor any other choice between a difference and a constant:
+/// compiled with wide arithmetic, its upper half comes out wrong. See "128-bit sums" in the SDK.
+#[inline(never)]
+pub(crate) fn above(a: u128, b: u128) -> u128 {
+    a - core::hint::black_box(a.min(b))
 }

@@ -347,7 +347,8 @@ pub mod stake {
             let funded = self.funded.at(epoch).get();
             let rewards = pool.carried.checked_add(funded).ok_or(Error::AmountTooLarge)?;
             // Where there are no units, or too few to count what each gets, rewards are carried on.
-            let room = Ray::ONE.raw().saturating_sub(pool.index.raw());
+            // The index is never above 1.
+            let room = Ray::ONE.raw() - pool.index.raw();
             let gain = match Ray::ratio(rewards, units, Rounding::Down) {
                 Some(gain) if gain.raw() <= room => gain,
                 _ => Ray::ZERO,
@@ -470,8 +471,8 @@ pub mod stake {
         if lowered < INDEX_MIN {
             return Err(Error::BadFraction);
         }
-        let before = index.of(units, Rounding::Down).ok_or(Error::AmountTooLarge)?;
-        let after = lowered.of(units, Rounding::Up).ok_or(Error::AmountTooLarge)?;
-        Ok((lowered, before.saturating_sub(after)))
+        // Units lose this much together; what they are worth after it stays covered.
+        let taken = Ray::from_raw(cut).of(units, Rounding::Down).ok_or(Error::AmountTooLarge)?;
+        Ok((lowered, taken))
     }
 }
