@@ -296,7 +296,7 @@ fn sensible(dice: &mut Dice, registry: &Registry, model: &Model, holders: &[Addr
     let (issuer, registrar, controller) =
         (registry.issuer, registry.registrar, registry.controller);
     match dice.below(100) {
-        0..10 => asset.call(issuer, "issue", (to, amount, countries.1)),
+        0..10 => registry.issue(to, amount, countries.1),
         10..16 => asset.call(issuer, "issue_locked", (to, amount, countries.1, later_ms)),
         16..20 => asset.call(from, "redeem", (amount, countries.0)),
         20..24 => asset.call(from, "release", (to, earlier_ms)),

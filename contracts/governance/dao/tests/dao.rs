@@ -23,6 +23,20 @@ const CANCELED: u8 = 8;
 const EXECUTED: u8 = 9;
 
 impl Chamber {
+    /// Accounts that have locked so much.
+    fn members(&mut self, stakes: &[u128]) -> Vec<Address> {
+        let members = self.holders(stakes);
+        let locks = members.iter().zip(stakes).map(|(member, stake)| self.lock(*member, *stake));
+        let locks: Vec<Call> = locks.collect();
+        self.chain.block(locks).succeeded();
+        members
+    }
+
+    /// Runs to the first block that is not before `time_ms`.
+    fn run_to(&mut self, time_ms: u64) {
+        self.chain.pass_ms(time_ms.saturating_sub(self.chain.time_ms() + 1_000));
+    }
+
     fn stage(&self, id: Id) -> u8 {
         self.chain.query(self.dao, "stage", (id,))
     }

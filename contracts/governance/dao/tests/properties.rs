@@ -5,7 +5,7 @@ mod chamber;
 
 use borsh::BorshDeserialize;
 use chamber::{
-    AGAINST, Chamber, DELAY_MS, FOR, GRACE_MS, Id, PROPOSER_MIN, QUORUM_BP, THRESHOLD_BP,
+    ABSTAIN, AGAINST, Chamber, DELAY_MS, FOR, GRACE_MS, Id, PROPOSER_MIN, QUORUM_BP, THRESHOLD_BP,
     TIMELOCK_MS, VOTING_MS,
 };
 use num_bigint::BigUint;
@@ -47,7 +47,8 @@ struct Model {
 impl Model {
     fn stake(&self, holder: Address, before_ms: u64) -> u128 {
         let past = self.stakes.get(&holder).into_iter().flatten();
-        past.filter(|(at_ms, _)| *at_ms < before_ms).last().map_or(0, |(_, amount)| *amount)
+        let mut earlier = past.filter(|(at_ms, _)| *at_ms < before_ms);
+        earlier.next_back().map_or(0, |(_, amount)| *amount)
     }
 
     fn set_stake(&mut self, holder: Address, now_ms: u64, amount: u128) {
@@ -204,7 +205,7 @@ fn sensible(dice: &mut Dice, chamber: &Chamber, model: &Model, members: &[Addres
     let id = *dice.pick(&recent);
     let age_ms = now_ms - model.made[&id].snapshot_ms;
     if age_ms < DELAY_MS + VOTING_MS {
-        let choice = if dice.percent(70) { FOR } else { *dice.pick(&[AGAINST, 2]) };
+        let choice = if dice.percent(70) { FOR } else { *dice.pick(&[AGAINST, ABSTAIN]) };
         return match dice.below(300) {
             0 => dao.call(*dice.pick(&[id.0, chamber.guardian, by]), "cancel", (id,)),
             _ => chamber.vote(by, id, choice),

@@ -17,12 +17,8 @@ pub(crate) const COUNTRY_LIMIT: u128 = 1_000_000;
 /// What a holder may have.
 pub(crate) const HOLDER_LIMIT: u128 = 100_000;
 
-/// Country, expiry, limit, frozen.
-pub(crate) type Identity = (u16, u64, u128, bool);
-
 pub(crate) struct Registry {
     pub(crate) chain: TestChain,
-    pub(crate) owner: Address,
     pub(crate) issuer: Address,
     pub(crate) registrar: Address,
     pub(crate) controller: Address,
@@ -40,7 +36,7 @@ impl Registry {
         let roles = [(ISSUER, issuer), (REGISTRAR, registrar), (CONTROLLER, controller)];
         let roles = roles.map(|(role, who)| asset.call(owner, "set_role", (role, who, true)));
         chain.block(roles).succeeded();
-        let registry = Self { chain, owner, issuer, registrar, controller, asset, expires_ms };
+        let registry = Self { chain, issuer, registrar, controller, asset, expires_ms };
         let opened = COUNTRIES.map(|country| registry.set_country(country, true, COUNTRY_LIMIT));
         let mut registry = registry;
         registry.chain.block(opened).succeeded();

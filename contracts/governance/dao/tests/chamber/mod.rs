@@ -71,15 +71,6 @@ impl Chamber {
         holders
     }
 
-    /// The same, with all of it locked.
-    pub(crate) fn members(&mut self, stakes: &[u128]) -> Vec<Address> {
-        let members = self.holders(stakes);
-        let locks = members.iter().zip(stakes).map(|(member, stake)| self.lock(*member, *stake));
-        let locks: Vec<Call> = locks.collect();
-        self.chain.block(locks).succeeded();
-        members
-    }
-
     pub(crate) fn lock(&self, by: Address, amount: u128) -> Call {
         self.dao.call(by, "lock", amount)
     }
@@ -104,11 +95,6 @@ impl Chamber {
     /// That the DAO pays cash.
     pub(crate) fn paying(&self, to: Address, amount: u128) -> Action {
         action(self.cash, "transfer", (to, amount))
-    }
-
-    /// Runs to the first block that is not before `time_ms`.
-    pub(crate) fn run_to(&mut self, time_ms: u64) {
-        self.chain.pass_ms(time_ms.saturating_sub(self.chain.time_ms() + 1_000));
     }
 
     pub(crate) fn held(&self, token: Contract, owner: Address) -> u128 {
