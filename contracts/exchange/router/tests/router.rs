@@ -422,8 +422,7 @@ fn what_was_sent_before_is_swapped_for_an_exact_amount() {
     let swap = world.router.call(alice, "swap_sent_exact_out", (&path, 10_000u128, shop));
     // Nothing was sent.
     assert!(!world.chain.run(swap.clone()).receipt.is_success());
-    let needed: u128 =
-        world.chain.query(world.router, "quote_exact_out", (&path, 10_000u128));
+    let needed: u128 = world.chain.query(world.router, "quote_exact_out", (&path, 10_000u128));
     let send = |amount: u128| world.tokens[0].call(alice, "transfer", (path.0.0, amount));
     let (short, rest) = (send(needed - 1), send(1));
     world.chain.run(short).succeeded();

@@ -254,12 +254,7 @@ pub mod purchase_order {
 
         /// Ends an order that is not funded. Either party may.
         #[call]
-        pub fn cancel(
-            &mut self,
-            buyer: Address,
-            supplier: Address,
-            id: u128,
-        ) -> Result<(), Error> {
+        pub fn cancel(&mut self, buyer: Address, supplier: Address, id: u128) -> Result<(), Error> {
             party(buyer, supplier)?;
             let state = self.state_of(buyer, supplier, id)?;
             if !matches!(state.stage, Stage::Draft | Stage::Agreed) {

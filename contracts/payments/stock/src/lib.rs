@@ -239,12 +239,7 @@ pub mod stock {
 
         /// Sells from what is available.
         #[call]
-        pub fn sell(
-            &mut self,
-            merchant: Address,
-            item: u64,
-            quantity: u128,
-        ) -> Result<(), Error> {
+        pub fn sell(&mut self, merchant: Address, item: u64, quantity: u128) -> Result<(), Error> {
             self.may(merchant, SELLER)?;
             self.take(merchant, item, quantity)?;
             self.count_sale(merchant, item, quantity, 0);
