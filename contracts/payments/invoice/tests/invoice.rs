@@ -378,7 +378,7 @@ fn only_what_concerns_one_invoice_waits() {
 }
 
 #[test]
-fn methods_keep_their_budget() {
+fn methods_keep_their_budget_and_declare_what_they_use() {
     let mut shop = shop();
     let terms = shop.terms();
     shop.issue(1, terms).succeeded();
@@ -402,6 +402,12 @@ fn methods_keep_their_budget() {
         shop.invoices.call(shop.merchant, "cancel", (shop.merchant, 3u128)),
     ];
     shop.chain.block(calls).succeeded();
+    for method in [
+        "issue", "pay", "pay_for", "credit", "cancel", "assign", "collect", "refund", "withdraw",
+        "deposit",
+    ] {
+        shop.chain.assert_declares_only_used(shop.invoices, method);
+    }
     println!("{}", shop.chain.figures());
     budget::check(shop.chain.figures(), &Path::new(env!("CARGO_MANIFEST_DIR")).join("budget.toml"));
 }

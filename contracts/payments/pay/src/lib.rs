@@ -5,6 +5,7 @@
 //!        at most max_in            router
 //!
 //! quote(order, quote)                    write quotes[caller, order]   read  paid[caller, order]
+//! quote_signed(merchant, order, ..)      the same for the merchant     read  keys[merchant]
 //! pay(merchant, order, token)            read  quotes[merchant, order] write paid[merchant, order]
 //!                                        call  token.transfer_from(caller, merchant, _)
 //! pay_with(merchant, order, token, path, max_in)
@@ -19,6 +20,9 @@
 //! amount only if it came. A pair that lies about what it paid makes the call fail, and nobody has
 //! to trust the path that a payer brings.
 //!
+//! A merchant's key can sign quotes off the chain; whoever pays brings them. A number that is
+//! retracted is used up, whether its quote was brought or not.
+//!
 //! Payments of different orders wait for each other only where they share a pair.
 //!
 //! # Invariants
@@ -27,13 +31,21 @@
 #![cfg_attr(target_family = "wasm", no_std)]
 #![deny(unsafe_code)]
 
+extern crate alloc;
+
 /// The contract.
 #[tollway_sdk::contract]
 pub mod pay {
+    use alloc::vec::Vec;
     use tollway_interfaces::{InvoiceRef, Path, RouterRef, TokenRef};
     use tollway_sdk::call::Client;
+    use tollway_sdk::crypto::PublicKey;
     use tollway_sdk::env::{caller, this, time_ms};
-    use tollway_sdk::{Address, Item, Map, contract_type};
+    use tollway_sdk::{Address, Item, Map, Typed, contract_type};
+
+    /// What a signed quote starts with, so that the signature is good for nothing else. The
+    /// contract, the merchant, the order and the quote follow.
+    pub const QUOTE_DOMAIN: [u8; 18] = *b"tollway pay: quote";
 
     /// What is fixed when the contract is created.
     #[immutables]
@@ -67,6 +79,8 @@ pub mod pay {
         Quoted,
         /// Was not paid in time.
         Expired,
+        /// Was taken back.
+        Retracted,
         /// Is paid.
         Paid {
             /// By whom.
@@ -78,8 +92,20 @@ pub mod pay {
     #[storage]
     pub struct Checkout {
         quotes: Map<(Address, u128), Item<Quote>>,
-        /// Who paid.
+        /// Who paid; [`Address::ZERO`] for what was retracted.
         paid: Map<(Address, u128), Item<Address>>,
+        /// With what merchants sign quotes.
+        keys: Map<Address, Item<PublicKey>>,
+    }
+
+    /// A merchant said with what he signs quotes.
+    #[event]
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct KeySet {
+        /// Who.
+        pub merchant: Address,
+        /// With what; nothing if he signs none.
+        pub key: Option<PublicKey>,
     }
 
     /// A merchant quoted an amount.
@@ -94,7 +120,7 @@ pub mod pay {
         pub quote: Quote,
     }
 
-    /// A quote was taken back.
+    /// An order was taken back.
     #[event]
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Retracted {
@@ -140,8 +166,10 @@ pub mod pay {
     pub enum Error {
         /// A quote needs an amount, and an expiry to come.
         BadQuote,
-        /// The merchant has quoted this order already.
+        /// The merchant has quoted or retracted this order already.
         OrderTaken,
+        /// The merchant has no key, or did not sign this quote with it.
+        BadSignature,
         /// The merchant has quoted no such order.
         UnknownOrder,
         /// The order, or the invoice, is in another token.
@@ -152,6 +180,8 @@ pub mod pay {
         Expired,
         /// The order is paid.
         AlreadyPaid,
+        /// The merchant took the order back.
+        OrderRetracted,
         /// It would take more than the payer's maximum.
         AboveMaximum,
         /// The merchant has no invoice of that number.
@@ -165,31 +195,47 @@ pub mod pay {
         /// used.
         #[call]
         pub fn quote(&mut self, order: u128, quote: Quote) -> Result<(), Error> {
-            let merchant = caller();
-            let cell = self.quotes.at((merchant, order));
-            if cell.exists() || self.paid.at((merchant, order)).exists() {
-                return Err(Error::OrderTaken);
-            }
-            if quote.amount == 0 || quote.expiry_ms < time_ms() {
-                return Err(Error::BadQuote);
-            }
-            cell.set(&quote);
-            Quoted { merchant, order, quote }.emit();
-            Ok(())
+            self.open(caller(), order, quote)
         }
 
-        /// Takes back a quote that is not paid; the caller may quote the order anew.
+        /// Quotes what a merchant signed. Anybody may bring it.
+        #[call]
+        pub fn quote_signed(
+            &mut self,
+            merchant: Address,
+            order: u128,
+            quote: Quote,
+            signature: [u8; 64],
+        ) -> Result<(), Error> {
+            let key = self.keys.at(merchant).get().ok_or(Error::BadSignature)?;
+            let mut message = Vec::new();
+            (QUOTE_DOMAIN, this(), merchant, order, quote).encode(&mut message);
+            if !key.verify(&message, &signature) {
+                return Err(Error::BadSignature);
+            }
+            self.open(merchant, order, quote)
+        }
+
+        /// Says with what the caller signs quotes. What another key signed and nobody brought is
+        /// void.
+        #[call]
+        pub fn set_key(&mut self, key: Option<PublicKey>) {
+            let merchant = caller();
+            match &key {
+                Some(key) => self.keys.at(merchant).set(key),
+                None => self.keys.at(merchant).remove(),
+            }
+            KeySet { merchant, key }.emit();
+        }
+
+        /// Takes back one of the caller's orders, whether it was quoted or only signed. Its number
+        /// is used up.
         #[call]
         pub fn retract(&mut self, order: u128) -> Result<(), Error> {
             let merchant = caller();
-            let cell = self.quotes.at((merchant, order));
-            if !cell.exists() {
-                return Err(Error::UnknownOrder);
-            }
-            if self.paid.at((merchant, order)).exists() {
-                return Err(Error::AlreadyPaid);
-            }
-            cell.remove();
+            let paid = self.paid.at((merchant, order));
+            not_paid(paid.get())?;
+            paid.set(&Address::ZERO);
             Retracted { merchant, order }.emit();
             Ok(())
         }
@@ -257,11 +303,26 @@ pub mod pay {
         pub fn order(&self, merchant: Address, order: u128) -> Option<(Quote, Status)> {
             let quote = self.quotes.at((merchant, order)).get()?;
             let status = match self.paid.at((merchant, order)).get() {
+                Some(Address::ZERO) => Status::Retracted,
                 Some(payer) => Status::Paid { payer },
                 None if time_ms() > quote.expiry_ms => Status::Expired,
                 None => Status::Quoted,
             };
             Some((quote, status))
+        }
+
+        #[inline(never)]
+        fn open(&mut self, merchant: Address, order: u128, quote: Quote) -> Result<(), Error> {
+            let cell = self.quotes.at((merchant, order));
+            if cell.exists() || self.paid.at((merchant, order)).exists() {
+                return Err(Error::OrderTaken);
+            }
+            if quote.amount == 0 || quote.expiry_ms < time_ms() {
+                return Err(Error::BadQuote);
+            }
+            cell.set(&quote);
+            Quoted { merchant, order, quote }.emit();
+            Ok(())
         }
 
         /// Marks an order as paid by the caller. Returns what the merchant has to get.
@@ -281,9 +342,7 @@ pub mod pay {
                 return Err(Error::WrongPayer);
             }
             let paid = self.paid.at((merchant, order));
-            if paid.exists() {
-                return Err(Error::AlreadyPaid);
-            }
+            not_paid(paid.get())?;
             if time_ms() > quote.expiry_ms {
                 return Err(Error::Expired);
             }
@@ -312,6 +371,14 @@ pub mod pay {
             self.imm.router.swap_sent_exact_out(path.clone(), amount, this());
             Converted { payer, token_in, amount_in, token, amount }.emit();
             Ok(amount_in)
+        }
+    }
+
+    fn not_paid(paid: Option<Address>) -> Result<(), Error> {
+        match paid {
+            None => Ok(()),
+            Some(Address::ZERO) => Err(Error::OrderRetracted),
+            Some(_) => Err(Error::AlreadyPaid),
         }
     }
 }

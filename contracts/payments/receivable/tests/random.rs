@@ -199,7 +199,9 @@ impl World {
                 |name: &str| -> u128 { event[name].to_string().parse().expect("it is a number") };
             match &event.name[..] {
                 "Deposited" => *self.funds.entry(ran.call.caller).or_default() += number("amount"),
-                "Withdrawn" => *self.funds.get_mut(&ran.call.caller).unwrap() -= number("amount"),
+                "Withdrawn" => {
+                    *self.funds.get_mut(&ran.call.caller).expect("it has funds") -= number("amount")
+                }
                 "Financed" => self.financed(ran, number("number")),
                 "Received" => {
                     let parts = ["principal", "fee", "rest"].map(number);

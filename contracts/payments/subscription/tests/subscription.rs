@@ -250,7 +250,7 @@ fn charges_of_one_merchant_run_side_by_side() {
 }
 
 #[test]
-fn methods_keep_their_budget() {
+fn methods_keep_their_budget_and_declare_what_they_use() {
     let mut world = world();
     let plan = world.plan();
     world.authorize(1, plan).succeeded();
@@ -261,6 +261,9 @@ fn methods_keep_their_budget() {
     world.charge(1, 20).succeeded();
     let cancel = world.cancel_call(world.alice, 1);
     world.chain.run(cancel).succeeded();
+    for method in ["authorize", "charge", "cancel"] {
+        world.chain.assert_declares_only_used(world.contract, method);
+    }
     println!("{}", world.chain.figures());
     budget::check(
         world.chain.figures(),
