@@ -47,6 +47,7 @@ fn second() -> Vec<u8> {
         key: list([]),
         value: Type::U64,
         counter: false,
+        prefix_parts: None,
     });
     let both = add(16, 10) + &add(24, 1);
     module(&abi, &[MEMORY, &entry("put", &both), &entry("more", "")].concat())

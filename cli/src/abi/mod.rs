@@ -9,7 +9,8 @@
 //! ```
 //!
 //! What may be left out: `immutables`, `storage`, `methods`, `events`, `error`, `params`, `returns`
-//! (nothing), `view`, `reentrant` and `counter` (no), `key` (a single value). A method without `access`
+//! (nothing), `view`, `reentrant` and `counter` (no), `key` (a single value),
+//! `prefix` (no; else how many key parts are declared, for all keys that start with them). A method without `access`
 //! is undeclared; one that touches nothing has `"access": []`.
 //!
 //! | types | |

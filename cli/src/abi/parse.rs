@@ -88,8 +88,16 @@ fn event(value: &Value) -> Result<Event> {
 }
 
 fn storage(value: &Value) -> Result<StorageField> {
-    let object = Object::of(value, &["name", "key", "value", "counter"])?;
+    let object = Object::of(value, &["name", "key", "value", "counter", "prefix"])?;
+    let prefix_parts = match object.get("prefix") {
+        None | Some(Value::Null) => None,
+        Some(parts) => {
+            let count = parts.as_u64().and_then(|parts| u8::try_from(parts).ok());
+            Some(count.with_context(|| format!("prefix: {parts} is no number of key parts"))?)
+        }
+    };
     Ok(StorageField {
+        prefix_parts,
         name: object.text("name")?,
         key: object.list("key", ty)?.into(),
         value: object.ty("value")?,

@@ -27,7 +27,13 @@ fn event(event: &Event) -> Value {
 
 fn storage(field: &StorageField) -> Value {
     let key: Vec<_> = field.key.iter().map(ty).collect();
-    json!({ "name": field.name, "key": key, "value": ty(&field.value), "counter": field.counter })
+    let mut shown = json!({
+        "name": field.name, "key": key, "value": ty(&field.value), "counter": field.counter
+    });
+    if let Some(parts) = field.prefix_parts {
+        shown["prefix"] = parts.into();
+    }
+    shown
 }
 
 fn method(abi: &Abi, method: &Method) -> Value {

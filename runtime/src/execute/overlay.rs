@@ -23,12 +23,15 @@ pub(crate) struct Overlay {
     prefixes: HashMap<u32, Below, foldhash::quality::RandomState>,
 }
 
+/// A key that was not planned.
+pub(crate) type OtherKey = (ContractIndex, Vec<u8>);
+
 /// Changed values of planned keys.
 pub(crate) struct OverlayParts {
     /// By number.
     pub(crate) planned: Vec<Option<Option<Bytes>>>,
     /// Of other keys, in key order.
-    pub(crate) others: Vec<((ContractIndex, Vec<u8>), Option<Bytes>)>,
+    pub(crate) others: Vec<(OtherKey, Option<Bytes>)>,
     /// What was changed below planned prefixes, by their number.
     pub(crate) prefixes: Vec<(u32, Below)>,
 }

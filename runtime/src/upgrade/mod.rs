@@ -155,6 +155,14 @@ impl Findings {
             if let Err(mismatch) = reads(&field.value, &now.value) {
                 add(BreaksState, format!("value {mismatch}"));
             }
+            if field.prefix_parts != now.prefix_parts {
+                let what = |parts: Option<u8>| match parts {
+                    None => "one value a key".to_owned(),
+                    Some(parts) => format!("all keys below {parts} parts"),
+                };
+                let (was, is) = (what(field.prefix_parts), what(now.prefix_parts));
+                add(BreaksState, format!("held {was}, holds {is}"));
+            }
             if field.name != now.name {
                 add(Fine, format!("renamed to {}", now.name));
             }

@@ -14,7 +14,13 @@ fn field(name: &'static str, ty: Type) -> Field {
 }
 
 fn stored(name: &'static str, key: &[Type], value: Type) -> StorageField {
-    StorageField { name: name.into(), key: list(key.iter().cloned()), value, counter: false, prefix_parts: None }
+    StorageField {
+        name: name.into(),
+        key: list(key.iter().cloned()),
+        value,
+        counter: false,
+        prefix_parts: None,
+    }
 }
 
 fn side(variants: &[(&'static str, &[Field])]) -> Type {
@@ -108,6 +114,10 @@ fn storage_fields_keep_number_key_and_value() {
     check(
         |abi| abi.storage.to_mut()[0].counter = true,
         &["fine storage field balances: is a counter now; the bytes are the same"],
+    );
+    check(
+        |abi| abi.storage.to_mut()[0].prefix_parts = Some(1),
+        &["STATE storage field balances: held one value a key, holds all keys below 1 parts"],
     );
     check(
         |abi| abi.storage.to_mut()[0].value = Type::I128,
