@@ -214,9 +214,11 @@
 //! # 128-bit sums
 //!
 //! Contracts are compiled with wide arithmetic, and rustc 1.95 gets one thing wrong with it:
-//! `u128::saturating_add` and whatever else chooses between the sum and a constant without a branch
-//! may return the upper half of an operand in place of the sum's. Use `checked_add` and return an
-//! error, or `+`, which traps.
+//! `u128::saturating_add`, `saturating_sub` and whatever else chooses between a sum or difference and a
+//! constant without a branch may, depending on what stands around them, return the upper half of an
+//! operand in place of the result's. Use `checked_add` and return an error, or `+`, which traps, and
+//! [`math::above`]; Clippy is told to refuse the two (`contracts/clippy.toml`). Tests with amounts above 2⁶⁴ find
+//! whatever else there is, above all those that run natively too.
 #![no_std]
 #![deny(unsafe_code)]
 

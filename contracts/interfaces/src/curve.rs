@@ -31,7 +31,7 @@ pub fn amount_out(x: u128, y: u128, dx: u128, fee: u128) -> Result<u128, CurveEr
     if dx > AMOUNT_MAX || x > AMOUNT_MAX {
         return Err(CurveError::TooLarge);
     }
-    let dx_after_fee = dx * FEE_SCALE.saturating_sub(fee);
+    let dx_after_fee = dx * kept(fee);
     match mul_div(dx_after_fee, y, x * FEE_SCALE + dx_after_fee) {
         Some(0) => Err(CurveError::Nothing),
         Some(out) if out < y => Ok(out),
@@ -54,7 +54,7 @@ pub fn amount_in(x: u128, y: u128, dy: u128, fee: u128) -> Result<u128, CurveErr
     if x > AMOUNT_MAX || y > AMOUNT_MAX {
         return Err(CurveError::TooLarge);
     }
-    let divisor = left * FEE_SCALE.saturating_sub(fee);
+    let divisor = left * kept(fee);
     match mul_div_up(x * FEE_SCALE, dy, divisor) {
         Some(dx) if dx <= AMOUNT_MAX => Ok(dx),
         _ => Err(CurveError::TooLarge),
@@ -78,4 +78,11 @@ pub fn in_ratio(
             Ok((matching0.ok_or(CurveError::TooLarge)?, amount1))
         }
     }
+}
+
+/// What a fee leaves of [`FEE_SCALE`]: nothing, if it is more.
+#[inline(always)]
+fn kept(fee: u128) -> u128 {
+    // In 64 bits, see "128-bit sums" in the SDK.
+    u64::try_from(fee).map_or(0, |fee| (FEE_SCALE as u64).saturating_sub(fee)).into()
 }

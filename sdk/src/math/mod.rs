@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `a · b / c` of amounts | [`mul_div`], [`mul_div_up`]; with a sign [`mul_div_floor`], [`mul_div_ceil`] |
 //! | rates, shares, prices, indexes | [`Fixed`]: [`Wad`], [`Ray`], [`BasisPoints`] |
+//! | a difference or 0 | [`above`] |
 //! | products whole | [`mul_wide`], [`U256`] |
 //! | a root | [`sqrt`] |
 //!
@@ -15,4 +16,6 @@ mod fixed;
 mod wide;
 
 pub use fixed::{BasisPoints, Fixed, Ray, Rounding, Wad};
-pub use wide::{U256, div_rem, mul_div, mul_div_ceil, mul_div_floor, mul_div_up, mul_wide, sqrt};
+pub use wide::{
+    U256, above, div_rem, mul_div, mul_div_ceil, mul_div_floor, mul_div_up, mul_wide, sqrt,
+};

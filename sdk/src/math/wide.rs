@@ -89,6 +89,23 @@ pub const fn mul_wide(a: u128, b: u128) -> U256 {
     }
 }
 
+/// How much `a` is above `b`: the difference, or 0.
+///
+/// Instead of `u128::saturating_sub`, see ["128-bit sums"](crate#128-bit-sums).
+///
+/// # Examples
+/// ```
+/// use tollway_sdk::math::above;
+/// assert_eq!(above(7, 5), 2);
+/// assert_eq!(above(5, 7), 0);
+/// ```
+#[inline(never)]
+pub fn above(a: u128, b: u128) -> u128 {
+    // The smaller one is at most `a`. Seen through, this would become a choice between the
+    // difference and 0, which is what has to be kept away from the compiler.
+    a.wrapping_sub(core::hint::black_box(a.min(b)))
+}
+
 /// `a · b / divisor`, rounded down; `None` if `divisor` is 0 or the result needs more than 128
 /// bits.
 ///

@@ -262,7 +262,7 @@ pub mod synthetic {
             for key in &writes {
                 let cell = cells.at(key.wrapping_add(mix as u32 % 3));
                 mix = mixed(mix, cell.get());
-                if mix % 4 == 0 {
+                if mix.is_multiple_of(4) {
                     cell.set(0);
                 } else {
                     cell.set(mix.into());

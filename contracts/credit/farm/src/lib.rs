@@ -39,7 +39,7 @@
 pub mod farm {
     use tollway_interfaces::TokenRef;
     use tollway_sdk::env::{caller, this, time_ms};
-    use tollway_sdk::math::{mul_div, mul_div_up};
+    use tollway_sdk::math::{above, mul_div, mul_div_up};
     use tollway_sdk::{Address, Counter, Item, Map, contract_type};
 
     /// What a unit earned is counted in steps of one 10¹⁸th.
@@ -339,7 +339,7 @@ pub mod farm {
             let start = self.ends.at(from).get_or(0);
             let end = self.ends.at(to).get_or(0);
             let staked = self.lots.at((staker, lot)).get();
-            mul_div(staked, end.saturating_sub(start), SCALE).unwrap_or(0)
+            mul_div(staked, above(end, start), SCALE).unwrap_or(0)
         }
 
         #[inline(never)]

@@ -1,10 +1,10 @@
 //! What an account's deposits carry, and what a liquidation may take.
 
 use crate::lend::fitting;
-use crate::rates::{BP, Terms, above};
+use crate::rates::{BP, Terms};
 use tollway_interfaces::PRICE_SCALE;
 use tollway_sdk::contract_type;
-use tollway_sdk::math::{mul_div, mul_div_up};
+use tollway_sdk::math::{above, mul_div, mul_div_up};
 
 /// What a liquidation may bring an account back to: 1 % more weighted deposits than debts, so
 /// that the next second's interest does not make it unhealthy again.

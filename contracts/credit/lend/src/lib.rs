@@ -62,14 +62,14 @@ pub mod rates;
 pub mod lend {
     use crate::health::{Standing, exchanged, exchanged_up, needed_repayment};
     use crate::rates::{
-        BP, Rates, SUPPLY_INDEX_START, Terms, Totals, above, are_sound, assets, grown, owed,
-        raised, rates_at, seconds, used,
+        BP, Rates, SUPPLY_INDEX_START, Terms, Totals, are_sound, assets, grown, owed, raised,
+        rates_at, seconds, used,
     };
     use alloc::vec::Vec;
     use tollway_interfaces::{OracleRef, TokenRef};
     use tollway_sdk::entry::revert;
     use tollway_sdk::env::{caller, this, time_ms};
-    use tollway_sdk::math::{Ray, Rounding, mul_div};
+    use tollway_sdk::math::{Ray, Rounding, above, mul_div};
     use tollway_sdk::{Address, Counter, Item, Map, contract_type};
 
     /// The most reserves: marks have a bit for each.

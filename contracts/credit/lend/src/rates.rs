@@ -5,7 +5,7 @@
 use crate::lend::fitting;
 use tollway_sdk::contract_type;
 use tollway_sdk::env::time_ms;
-use tollway_sdk::math::{Ray, Rounding, mul_div, mul_div_up};
+use tollway_sdk::math::{Ray, Rounding, above, mul_div, mul_div_up};
 
 /// Ten-thousandths: the whole.
 pub const BP: u128 = 10_000;
@@ -158,11 +158,4 @@ pub(crate) fn assets(totals: &Totals, borrow_index: Ray) -> u128 {
 #[inline(never)]
 pub(crate) fn owed(totals: &Totals, supply_index: Ray) -> u128 {
     fitting(supply_index.of(totals.supplied, Rounding::Up))
-}
-
-/// `a − b`, or 0. Not `saturating_sub`, nor any other choice between a difference and a constant:
-/// compiled with wide arithmetic, its upper half comes out wrong. See "128-bit sums" in the SDK.
-#[inline(never)]
-pub(crate) fn above(a: u128, b: u128) -> u128 {
-    a - core::hint::black_box(a.min(b))
 }

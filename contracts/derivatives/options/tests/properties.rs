@@ -191,7 +191,7 @@ fn check(threads: usize, seed: u64) -> (usize, usize) {
         market.chain.pass_ms(dice.below(2_500));
         let now_ms = market.chain.time_ms() + 1_000;
         let mut calls = Vec::new();
-        price = (price + u128::from(dice.below(SCALE as u64))).saturating_sub(SCALE / 2).max(1);
+        price = (price + u128::from(dice.below(SCALE as u64))).max(SCALE / 2 + 1) - SCALE / 2;
         calls.extend(market.priced(price));
         if number % 5 == 0 {
             let strike = SCALE + u128::from(dice.below(2 * SCALE as u64));

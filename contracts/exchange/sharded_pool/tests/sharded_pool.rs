@@ -143,7 +143,7 @@ fn liquidity_is_added_and_taken_evenly() {
     }
     let remove = world.pool.call(bob, "remove_liquidity", (shares, 1u128, 1u128, world.all()));
     let (out0, out1): (u128, u128) = world.chain.run(remove).returned();
-    assert!(out0 <= 3_500_003 && out0 >= 3_500_001 && out1 <= 14_000_012);
+    assert!((3_500_001..=3_500_003).contains(&out0) && out1 <= 14_000_012);
     assert_eq!(world.chain.query::<u128>(world.pool, "shares_of", bob), 0);
     assert_eq!(world.held(world.pool.address), [world.whole().0, world.whole().1]);
 }

@@ -47,6 +47,7 @@
 pub mod invoice {
     use tollway_interfaces::{Invoice, InvoiceStatus, InvoiceTerms, TokenRef};
     use tollway_sdk::env::{caller, this, time_ms};
+    use tollway_sdk::math::above;
     use tollway_sdk::{Address, Counter, Item, Map, contract_type};
 
     /// How far an invoice is, as far as amounts and time do not say it.
@@ -360,7 +361,7 @@ pub mod invoice {
                 return Err(Error::CreditTooLarge);
             };
             ledger.credited += amount;
-            let given_back = ledger.paid.saturating_sub(due);
+            let given_back = above(ledger.paid, due);
             if given_back > 0 {
                 let mut account = self.account_of(merchant, number, payer);
                 account.paid = account.paid.checked_sub(given_back).ok_or(Error::PayerPaidLess)?;

@@ -27,7 +27,7 @@ enum Deed {
     Pay(Address, u128),
     PayWith(Address, u128, u128),
     Issue(u128, u128),
-    PayInvoice(Address, u128, u128),
+    PayInvoice(u128, u128),
     /// Somebody trades beside.
     Other,
 }
@@ -76,7 +76,7 @@ impl Test {
             }
             16 | 17 => {
                 let call = world.with("pay_invoice_with", payer, id, &self.path(), max_in);
-                (Deed::PayInvoice(payer, id, max_in), call)
+                (Deed::PayInvoice(id, max_in), call)
             }
             _ => {
                 let pair = self.world.pairs[self.dice.below(3) as usize];
@@ -140,7 +140,7 @@ impl Test {
                 assert_eq!(is_done, !self.invoices.contains_key(&id), "{ran}");
                 self.invoices.entry(id).or_insert(amount);
             }
-            Deed::PayInvoice(_, id, _) => {
+            Deed::PayInvoice(id, _) => {
                 if is_done {
                     let owed = self.invoices.get_mut(&id).expect("only what is issued is paid");
                     assert!(*owed > 0, "{ran}: paid twice");
@@ -150,9 +150,7 @@ impl Test {
             }
             Deed::Other => {}
         }
-        if let (Deed::PayWith(_, _, max_in) | Deed::PayInvoice(_, _, max_in), true) =
-            (deed, is_done)
-        {
+        if let (Deed::PayWith(_, _, max_in) | Deed::PayInvoice(_, max_in), true) = (deed, is_done) {
             let taken: u128 = ran.returned();
             assert!(taken <= *max_in, "{ran} took {taken}");
             // The one transfer from the payer is of what it says that it took.

@@ -99,7 +99,7 @@ impl World {
                 let after_fee = dx * (10_000 - u128::from(FEE_BP));
                 after_fee * y / (x * 10_000 + after_fee)
             };
-            let from = (x * amount / (y - amount)).saturating_sub(2);
+            let from = (x * amount / (y - amount)).max(2) - 2;
             (from..).find(|dx| brings(*dx) >= amount).expect("the pair has enough")
         })
     }
