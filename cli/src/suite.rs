@@ -64,8 +64,7 @@ pub(crate) fn parts_text(parts: &[PartRecord]) -> String {
             factor(part.speedup_unlimited),
             thousands(part.critical_path_calls.into()),
             one.map_or_else(String::new, |one| format!("{:.0}", one.gas_per_call)),
-            format!("{:.1}", part.keys_per_call),
-            fit(&short_key(&part.hot_key), 32),
+            fit(&short_key(&part.hot_key), 22),
         ]
     });
     let threads = |record: Option<&SuiteRecord>| {
@@ -81,11 +80,10 @@ pub(crate) fn parts_text(parts: &[PartRecord]) -> String {
         "without\na limit".to_owned(),
         "longest\nchain".to_owned(),
         "gas a\ncall".to_owned(),
-        "keys a\ncall".to_owned(),
         "hot key".to_owned(),
     ];
     let headings = headings.each_ref().map(String::as_str);
-    aligned(headings, &[1, 2, 3, 4, 5, 6, 7, 8], rows)
+    aligned(headings, &[1, 2, 3, 4, 5, 6, 7], rows)
 }
 
 /// Who the calls of a block were, by contract and method.

@@ -143,7 +143,7 @@ fn what_is_no_contract_is_told_by_file_and_name() {
         "#![no_std]\n#[panic_handler]\nfn panic(_: &core::panic::PanicInfo<'_>) -> ! { loop {} }\n",
     )
     .expect("the file can be written");
-    refuses(&["build", &folder], &["jar can't be uploaded", "jar.wasm", "ABI"]);
+    refuses(&["build", &folder], &["jar can't be uploaded", "jar.wasm", "tollway.abi"]);
     std::fs::write(&lib, original).expect("the file can be written");
     edit(&format!("{folder}/Cargo.toml"), "[\"cdylib\", \"rlib\"]", "[\"rlib\"]");
     refuses(

@@ -53,6 +53,11 @@ TOLLWAY_IMPORT(time_ms) uint64_t tollway_time_ms(void);
  * Gas: 10, and 0 a byte. */
 TOLLWAY_IMPORT(call_index) uint32_t tollway_call_index(void);
 
+/* Writes the block's seed for random numbers, 32 bytes, to out: all zeros if the host chain
+ * has none, and in queries and init, which run outside of blocks.
+ * Gas: 20, and 0 a byte. */
+TOLLWAY_IMPORT(seed) void tollway_seed(void *out);
+
 /* Writes this call's arguments to out, which has room for as many bytes as the entry
  * point was told.
  * Gas: 20, and 1 a byte. */
@@ -143,5 +148,46 @@ TOLLWAY_IMPORT(forward_failure) void tollway_forward_failure(void);
 /* The gas that this call has left.
  * Gas: 10, and 0 a byte. */
 TOLLWAY_IMPORT(gas_left) uint64_t tollway_gas_left(void);
+
+/* Writes the SHA-256 (FIPS 180-4) of data to out, 32 bytes.
+ * Gas: 1000, and 10 a byte. */
+TOLLWAY_IMPORT(sha256) void tollway_sha256(const void *data, uint32_t data_len, void *out);
+
+/* Writes the Keccak-256 of data to out, 32 bytes: with the padding that Ethereum uses,
+ * not that of SHA3-256.
+ * Gas: 2000, and 12 a byte. */
+TOLLWAY_IMPORT(keccak256) void tollway_keccak256(const void *data, uint32_t data_len, void *out);
+
+/* Writes the BLAKE3 hash of data, without a key, to out, 32 bytes.
+ * Gas: 500, and 8 a byte. */
+TOLLWAY_IMPORT(blake3) void tollway_blake3(const void *data, uint32_t data_len, void *out);
+
+/* Whether the 64 bytes at signature are an Ed25519 signature (RFC 8032: R, then s) of
+ * the message, as it is, by the 32-byte public key: 1 or 0. The rules are the strict ones, so
+ * that no two verifiers differ: the equation without the cofactor, s below the group's order,
+ * public key and R in canonical form, neither of small order. Anything malformed is 0.
+ * Gas: 200000, and 7 a byte. */
+TOLLWAY_IMPORT(ed25519_verify) uint32_t tollway_ed25519_verify(uint32_t public_key, const void *message, uint32_t message_len, uint32_t signature);
+
+/* Whether the 64 bytes at signature (r, then s, big-endian) are an ECDSA signature on the
+ * curve secp256k1 of the 32-byte digest, which is the message's hash, by the 33-byte public key
+ * (SEC 1, compressed): 1 or 0. A signature has one form: s is at most half of the group's
+ * order, which a signer reaches by n - s. Anything malformed is 0.
+ * Gas: 300000, and 0 a byte. */
+TOLLWAY_IMPORT(secp256k1_verify) uint32_t tollway_secp256k1_verify(uint32_t public_key, uint32_t digest, uint32_t signature);
+
+/* Finds the public key by which signature is a valid one of the digest for
+ * secp256k1_verify, and writes its coordinates (x, then y, big-endian) to out, 64 bytes: 1;
+ * 0 if there is none, and nothing is written. recovery_id is 0 or 1, the parity of y of the
+ * point that was signed with, and 2 more if its x was not below the group's order; any other
+ * number is malformed. Ethereum's v is this and 27. The last 20 bytes of the coordinates'
+ * Keccak-256 are the Ethereum address.
+ * Gas: 300000, and 0 a byte. */
+TOLLWAY_IMPORT(secp256k1_recover) uint32_t tollway_secp256k1_recover(uint32_t digest, uint32_t signature, uint32_t recovery_id, void *out);
+
+/* Like secp256k1_verify, also its rule for s, on the curve secp256r1, which is P-256 and that
+ * of passkeys. Many signers there give either s: take the smaller one of s and n - s.
+ * Gas: 850000, and 0 a byte. */
+TOLLWAY_IMPORT(secp256r1_verify) uint32_t tollway_secp256r1_verify(uint32_t public_key, uint32_t digest, uint32_t signature);
 
 #endif
