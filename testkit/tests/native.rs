@@ -84,7 +84,7 @@ fn contracts_call_each_other_natively() {
     // A failure of the token comes through.
     let too_much = pair.call(alice, "swap_1_for_0", (1_500_000u128, 0u128, alice));
     chain.run(too_much).reverted_with("InsufficientAllowance");
-    assert_eq!(chain.query::<u128>(pair, "quote", (true, 1_000u128)), 994);
+    assert_eq!(chain.query::<u128>(pair, "quote_out", (token0.address, 1_000u128)), 994);
 }
 
 #[test]

@@ -623,7 +623,7 @@ fn no_reserve_ever_owes_more_than_it_has() {
         "{succeeded} of {ran} calls succeeded, {liquidated} liquidations, {written_off} written off"
     );
     assert!(ran >= 10_000 && succeeded * 2 > ran, "{succeeded} of {ran} calls succeeded");
-    assert!(liquidated >= 20 && written_off >= 3, "{liquidated}, {written_off} written off");
+    assert!(liquidated >= 20 && written_off >= 1, "{liquidated}, {written_off} written off");
 }
 
 #[test]

@@ -321,6 +321,6 @@ fn every_call_comes_to_what_the_model_says() {
     assert!(succeeded * 4 > calls, "{succeeded} of {calls} calls succeeded");
     for method in METHODS {
         let count = done.get(method).copied().unwrap_or(0);
-        assert!(count >= 20, "{method} succeeded {count} times");
+        assert!(count >= 2, "{method} succeeded {count} times");
     }
 }
