@@ -20,7 +20,7 @@
 //! that is why deposits and withdrawals, too, wait for the matches of their market.
 //!
 //! # Prices and rounding
-//! A price is what [`Market::unit`] of the base token costs, in the quote token. What is traded is
+//! A price is what [`unit`](clob::Market::unit) of the base token costs, in the quote token. What is traded is
 //! rounded against who comes: a seller gets the value rounded down, a buyer pays it rounded up. Where
 //! `tick · lot` is a multiple of `unit`, nothing is rounded at all.
 //!
@@ -32,6 +32,8 @@
 //! # Invariants
 //! 1. Tokens held = sums of free balances + what orders lock (`tests/random.rs`).
 //! 2. The best bid is below the best ask (`tests/random.rs`).
+//!
+//! [`MAKERS_MAX`]: clob::MAKERS_MAX
 #![cfg_attr(target_family = "wasm", no_std)]
 #![deny(unsafe_code)]
 
@@ -50,6 +52,9 @@ pub mod clob {
 
     /// The most orders that one call meets.
     pub const MAKERS_MAX: u32 = 32;
+
+    /// The most prices that [`depth`](Clob::depth) returns.
+    pub const LEVELS_MAX: u32 = 64;
 
     /// How many orders `depth` reads at a time.
     const PAGE: u32 = 16;
@@ -314,7 +319,7 @@ pub mod clob {
                 return Err(Error::BadAmount);
             }
             let by = caller();
-            self.balances.of(market).at((by, leg)).add(amount);
+            self.give(market, by, leg, amount);
             Deposited { market, by, token: token.address(), amount }.emit();
             token.transfer_from(by, this(), amount);
             Ok(())
@@ -410,12 +415,12 @@ pub mod clob {
                         let dust = locked.checked_sub(value).and_then(|x| x.checked_sub(locks));
                         let dust = dust.ok_or(Error::AmountTooLarge)?;
                         if dust > 0 {
-                            self.balances.of(market).at((maker.owner, QUOTE)).add(dust);
+                            self.give(market, maker.owner, QUOTE, dust);
                         }
                         (BASE, value, fill)
                     }
                 };
-                self.balances.of(market).at((maker.owner, leg)).add(gain);
+                self.give(market, maker.owner, leg, gain);
                 if rest.left == 0 {
                     self.remove(market, makers, key);
                 } else {
@@ -457,7 +462,7 @@ pub mod clob {
                 }
             };
             if gain > 0 {
-                self.balances.of(market).at((taker, leg)).add(gain);
+                self.give(market, taker, leg, gain);
             }
             Placed { market, id, owner: taker, side, price, amount, rested }.emit();
             Ok(Outcome { id, filled, paid, rested })
@@ -485,7 +490,7 @@ pub mod clob {
         /// What a market trades.
         #[view]
         pub fn market(&self, market: u128) -> Option<Market> {
-            self.markets.at(market).get()
+            self.terms(market).ok()
         }
 
         /// The price of the best bid, and that of the best ask.
@@ -499,10 +504,13 @@ pub mod clob {
             )
         }
 
-        /// Up to `levels` prices of a side, the best first, with what is to be filled at each.
+        /// Up to `levels` prices of a side, at most [`LEVELS_MAX`], the best first, with what is to
+        /// be filled at each.
         #[view]
         pub fn depth(&self, market: u128, side: Side, levels: u32) -> Result<Vec<Level>, Error> {
-            let mut found: Vec<Level> = Vec::new();
+            let levels = levels.min(LEVELS_MAX) as usize;
+            // All at once, so that the memory of each page can be given back.
+            let mut found: Vec<Level> = Vec::with_capacity(levels);
             let mut last: Option<Place> = None;
             loop {
                 let from = match &last {
@@ -523,7 +531,7 @@ pub mod clob {
                             level.orders += 1;
                         }
                         _ => {
-                            if found.len() == levels as usize {
+                            if found.len() == levels {
                                 return Ok(found);
                             }
                             found.push(Level { price, amount: order.left, orders: 1 });
@@ -550,10 +558,10 @@ pub mod clob {
         /// What an account has free in a market: of the base token, and of the quote token.
         #[view]
         pub fn balances(&self, market: u128, account: Address) -> (u128, u128) {
-            let balances = self.balances.of(market);
-            (balances.at((account, BASE)).get(), balances.at((account, QUOTE)).get())
+            (self.balance(market, account, BASE), self.balance(market, account, QUOTE))
         }
 
+        #[inline(never)]
         fn terms(&self, market: u128) -> Result<Market, Error> {
             self.markets.at(market).get().ok_or(Error::NoSuchMarket)
         }
@@ -584,6 +592,16 @@ pub mod clob {
         }
 
         #[inline(never)]
+        fn balance(&self, market: u128, account: Address, leg: u8) -> u128 {
+            self.balances.of(market).at((account, leg)).get()
+        }
+
+        #[inline(never)]
+        fn give(&mut self, market: u128, account: Address, leg: u8, amount: u128) {
+            self.balances.of(market).at((account, leg)).add(amount);
+        }
+
+        #[inline(never)]
         fn take(
             &mut self,
             market: u128,
@@ -611,7 +629,7 @@ pub mod clob {
                 Side::Buy => (QUOTE, value_down(terms, left, price)?),
                 Side::Sell => (BASE, left),
             };
-            self.balances.of(market).at((owner, leg)).add(freed);
+            self.give(market, owner, leg, freed);
             Cancelled { market, id, owner, left, freed }.emit();
             Ok(freed)
         }

@@ -3,7 +3,9 @@
 mod world;
 
 use std::path::Path;
-use tollway_contract_clob::clob::{Kind, Level, MAKERS_MAX, Market, Order, Outcome, Side};
+use tollway_contract_clob::clob::{
+    Kind, LEVELS_MAX, Level, MAKERS_MAX, Market, Order, Outcome, Side,
+};
 use tollway_contracts_wasm::CLOB;
 use tollway_testkit::tollway::{Address, Call};
 use tollway_testkit::{Ran, budget};
@@ -197,6 +199,24 @@ fn one_call_meets_so_many_orders_and_leaves_no_crossed_book() {
 }
 
 #[test]
+fn a_deep_book_is_met_as_a_shallow_one() {
+    let (mut world, market, [alice, bob, ..]) = usual();
+    for side in [Buy, Sell] {
+        let low = if side == Buy { 10 } else { 5_000 };
+        let calls: Vec<Call> = (0..600u128)
+            .map(|number| world.order(alice, market, side, low + number * 7 % 200 * 10, 10, Limit))
+            .collect();
+        world.chain.block(calls).succeeded().assert_no_misses();
+    }
+    for (side, price) in [(Buy, 10_000), (Sell, 10)] {
+        let outcome = world.place(bob, market, side, price, 1_000, Ioc);
+        assert_eq!(outcome.filled, 10 * u128::from(MAKERS_MAX));
+        let depth: Vec<Level> = world.chain.query(world.clob, "depth", (market, side, u32::MAX));
+        assert_eq!(depth.len() as u32, LEVELS_MAX);
+    }
+}
+
+#[test]
 fn nobody_trades_with_himself() {
     let (mut world, market, [alice, bob, carol, _]) = usual();
     let mine = world.place(alice, market, Sell, 100, 50, Limit).id;
@@ -311,7 +331,6 @@ fn wrong_calls_are_refused() {
     for (call, error) in wrong {
         world.chain.run(call).reverted_with(error);
     }
-    world.chain.assert_all_used();
 }
 
 #[test]
@@ -375,13 +394,25 @@ fn methods_keep_their_budget() {
     let calls: Vec<Call> = (0..200)
         .map(|number| world.order(alice, market, Sell, 100 + number % 50 * 10, 10, Limit))
         .collect();
-    world.chain.block(calls).succeeded();
+    let block = world.chain.block(calls);
+    let ask = block.succeeded().calls[0].returned::<Outcome>().id;
     let id = world.place(bob, market, Buy, 50, 10, PostOnly).id;
     let sweep = world.order(bob, market, Buy, 1_000, 1_000, Ioc);
-    let calls =
-        [world.cancel(bob, market, Buy, 50, id), world.withdraw(bob, market, base, 10), sweep];
+    // One that meets a bid and rests.
+    world.place(bob, market, Buy, 40, 10, Limit);
+    let sale = world.order(alice, market, Sell, 40, 20, Limit);
+    let calls = [
+        world.cancel(bob, market, Buy, 50, id),
+        world.cancel(alice, market, Sell, 100, ask),
+        world.withdraw(bob, market, base, 10),
+        sweep,
+        sale,
+    ];
     for call in calls {
         world.chain.run(call).succeeded();
+    }
+    for method in ["create", "deposit", "withdraw", "place", "cancel"] {
+        world.chain.assert_declares_only_used(world.clob, method);
     }
     println!("{}", world.chain.figures());
     budget::check(

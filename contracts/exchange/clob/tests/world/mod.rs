@@ -7,17 +7,18 @@ use tollway_testkit::tollway::{Address, Call, Config};
 use tollway_testkit::{Contract, TestChain};
 
 /// What each trader has of each token.
-pub const WEALTH: u128 = 1 << 100;
+pub(crate) const WEALTH: u128 = 1 << 100;
 
-pub struct World {
-    pub chain: TestChain,
-    pub clob: Contract,
+pub(crate) struct World {
+    pub(crate) chain: TestChain,
+    pub(crate) clob: Contract,
     /// Base and quote, base and quote.
-    pub tokens: [Contract; 4],
+    pub(crate) tokens: [Contract; 4],
 }
 
+#[allow(dead_code, reason = "each of the two tests uses a part of it")]
 impl World {
-    pub fn new(threads: usize) -> Self {
+    pub(crate) fn new(threads: usize) -> Self {
         let mut chain = TestChain::with(Config { threads, ..Config::default() });
         let owner = chain.account("owner");
         let tokens = [(); 4].map(|()| chain.deploy(TOKEN, &owner));
@@ -30,20 +31,20 @@ impl World {
     }
 
     /// A market of the first two tokens, or of the last two.
-    pub fn market(&mut self, second: bool, unit: u128, tick: u128, lot: u128) -> u128 {
+    pub(crate) fn market(&mut self, second: bool, unit: u128, tick: u128, lot: u128) -> u128 {
         let owner = self.chain.account("owner");
         let [base, quote] = self.legs(second).map(|token| token.address);
         let call = self.clob.call(owner, "create", (base, quote, unit, tick, lot));
         self.chain.run(call).returned()
     }
 
-    pub fn legs(&self, second: bool) -> [Contract; 2] {
+    pub(crate) fn legs(&self, second: bool) -> [Contract; 2] {
         let at = if second { 2 } else { 0 };
         [self.tokens[at], self.tokens[at + 1]]
     }
 
     /// An account with tokens that the book may take.
-    pub fn trader(&mut self, name: &str) -> Address {
+    pub(crate) fn trader(&mut self, name: &str) -> Address {
         let owner = self.chain.account("owner");
         let trader = self.chain.account(name);
         let mut calls = Vec::new();
@@ -56,7 +57,13 @@ impl World {
     }
 
     /// The same with this much of both tokens deposited in a market of the first two.
-    pub fn trader_in(&mut self, market: u128, name: &str, base: u128, quote: u128) -> Address {
+    pub(crate) fn trader_in(
+        &mut self,
+        market: u128,
+        name: &str,
+        base: u128,
+        quote: u128,
+    ) -> Address {
         let trader = self.trader(name);
         let calls = [(self.tokens[0], base), (self.tokens[1], quote)]
             .map(|(token, amount)| self.deposit(trader, market, token, amount));
@@ -64,15 +71,21 @@ impl World {
         trader
     }
 
-    pub fn deposit(&self, by: Address, market: u128, token: Contract, amount: u128) -> Call {
+    pub(crate) fn deposit(&self, by: Address, market: u128, token: Contract, amount: u128) -> Call {
         self.clob.call(by, "deposit", (market, token.address, amount))
     }
 
-    pub fn withdraw(&self, by: Address, market: u128, token: Contract, amount: u128) -> Call {
+    pub(crate) fn withdraw(
+        &self,
+        by: Address,
+        market: u128,
+        token: Contract,
+        amount: u128,
+    ) -> Call {
         self.clob.call(by, "withdraw", (market, token.address, amount))
     }
 
-    pub fn order(
+    pub(crate) fn order(
         &self,
         by: Address,
         market: u128,
@@ -84,12 +97,18 @@ impl World {
         self.clob.call(by, "place", (market, side, price, amount, kind))
     }
 
-    pub fn cancel(&self, by: Address, market: u128, side: Side, price: u128, id: u128) -> Call {
+    pub(crate) fn cancel(
+        &self,
+        by: Address,
+        market: u128,
+        side: Side,
+        price: u128,
+        id: u128,
+    ) -> Call {
         self.clob.call(by, "cancel", (market, side, price, id))
     }
 
-    #[allow(dead_code, reason = "one of the two tests has all in blocks")]
-    pub fn place(
+    pub(crate) fn place(
         &mut self,
         by: Address,
         market: u128,
@@ -102,11 +121,11 @@ impl World {
         self.chain.run(call).returned()
     }
 
-    pub fn free(&self, market: u128, account: Address) -> (u128, u128) {
+    pub(crate) fn free(&self, market: u128, account: Address) -> (u128, u128) {
         self.chain.query(self.clob, "balances", (market, account))
     }
 
-    pub fn held(&self, token: Contract, owner: Address) -> u128 {
+    pub(crate) fn held(&self, token: Contract, owner: Address) -> u128 {
         self.chain.query(token, "balance_of", owner)
     }
 }
