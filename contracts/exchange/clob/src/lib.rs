@@ -20,9 +20,9 @@
 //! that is why deposits and withdrawals, too, wait for the matches of their market.
 //!
 //! # Prices and rounding
-//! A price is what [`unit`](clob::Market::unit) of the base token costs, in the quote token. What is traded is
-//! rounded against who comes: a seller gets the value rounded down, a buyer pays it rounded up. Where
-//! `tick · lot` is a multiple of `unit`, nothing is rounded at all.
+//! A price is what [`unit`](clob::Market::unit) of the base token costs, in the quote token. What is
+//! traded is rounded against who comes: a seller gets the value rounded down, a buyer pays it rounded
+//! up. Where `tick · lot` is a multiple of `unit`, nothing is rounded at all.
 //!
 //! # Bounds
 //! A call meets at most [`MAKERS_MAX`] orders. What is left of a limit order then rests, if it no
