@@ -15,7 +15,7 @@
 //! ```
 //!
 //! Nobody knows before it runs whose orders a call will meet. So books and balances are groups by
-//! market: calls on one market wait for each other, calls on two markets never do, and no second
+//! market: calls on one market wait for each other, orders in two markets never do, and no second
 //! call (a crank) has to pay makers later. Funds are deposited for a market and stay in its group;
 //! that is why deposits and withdrawals, too, wait for the matches of their market.
 //!
