@@ -163,7 +163,8 @@ impl<K: OrderedKey, V: Typed, P: KeyPart + Clone> OrderedMap<K, V, P> {
         way: Way,
         found: &mut Vec<(K, V)>,
     ) {
-        let Node { entries, children } = self.load(number);
+        // Dropped the other way round: entries first, because allocated last.
+        let Node { children, entries } = self.load(number);
         let is_in = |key: &K| match (from, way) {
             (Bound::Unbounded, _) => true,
             (Bound::Included(from), Way::Up) => key >= from,
