@@ -208,9 +208,9 @@ impl World {
             token: TokenRef(self.token.address),
             amount: u128::from(self.dice.between(1, 500)),
             arbiter: self.arbiter,
-            deliver_by_ms: self.chain.time_ms() + self.dice.between(1_000, 9_000),
-            inspection_ms: self.dice.below(4_000),
-            ruling_ms: self.dice.below(4_000),
+            deliver_by_ms: self.chain.time_ms() + self.dice.between(1_000, 20_000),
+            inspection_ms: self.dice.below(8_000),
+            ruling_ms: self.dice.below(8_000),
             fallback_bp: self.dice.below(10_001) as u16,
         }
     }
@@ -313,7 +313,8 @@ fn every_call_comes_to_what_the_model_says() {
             world.check();
             calls += block.calls.len();
             succeeded += block.calls.iter().filter(|call| call.receipt.is_success()).count();
-            world.first += 2;
+            // An order is at hand for twelve blocks.
+            world.first += 1;
         }
     }
     println!("{succeeded} of {calls} calls succeeded: {done:?}");
