@@ -7,7 +7,7 @@
 //! | [`picture`] | a block's run as SVG or HTML |
 //! | [`graph`] | what of a run could have been when, were there no overheads |
 //! | [`table`] | rows and columns |
-//! | [`format`] | numbers, times, and names that hold anything |
+//! | [`mod@format`] | numbers, times, and names that hold anything |
 //!
 //! Nothing here decides anything: it gets what others found, and writes it down.
 //!

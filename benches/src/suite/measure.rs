@@ -14,7 +14,7 @@ use tollway::{Block, BlockTrace, Call, Config, Runtime};
 const SEED: u64 = 0x7011_3A9E_2026_0006;
 
 /// The most calls of a block: kinds that use something up, such as votes, have room for them.
-const BLOCK_CALLS_MAX: usize = 100_000;
+pub const BLOCK_CALLS_MAX: usize = 100_000;
 
 /// What to measure.
 #[derive(Clone, Debug)]

@@ -21,7 +21,8 @@ mod world;
 
 pub use access::without_adds;
 pub use measure::{
-    PartRecord, SuiteOptions, SuiteRecord, SuiteReport, TracedSuite, run, run_alone, traced,
+    BLOCK_CALLS_MAX, PartRecord, SuiteOptions, SuiteRecord, SuiteReport, TracedSuite, run,
+    run_alone, traced,
 };
 pub use parts::{KINDS, Kind};
 pub use world::{At, Declared, Part, USERS, World, user};
