@@ -86,7 +86,7 @@ pub(crate) enum Command {
 const INSPECT_EXAMPLES: &str = "\
 Examples:
   tollway inspect target/my_contract.wasm
-  tollway inspect token                  a sample: token, pair, dex, vote or synthetic
+  tollway inspect token                  a sample contract; `tollway samples DIR` lists them
   tollway inspect pair --with token      look into the contracts that it calls, too
   tollway inspect pair --with token --conflicts
                                          who waits for whom, on one page
