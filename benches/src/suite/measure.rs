@@ -160,7 +160,7 @@ pub fn traced(
 ) -> anyhow::Result<TracedSuite> {
     let kinds = kinds(&[])?;
     let setting = Setting { declared: Declared::AsWritten, users, progress };
-    let blocks = draw(&kinds, setting, 2, block_calls)?;
+    let blocks = draw_apart(&kinds, setting, 2, block_calls)?;
     let trace = |threads| {
         let config = Config { threads, trace: true, ..Config::default() };
         Town::new(config, setting, &kinds, &blocks)?.trace(1)
@@ -192,7 +192,7 @@ fn measure(
     let calls = options.block_calls;
     ensure!((1..=BLOCK_CALLS_MAX).contains(&calls), "a block has 1 to {BLOCK_CALLS_MAX} calls");
     let setting = Setting { declared: options.declared, users: options.users, progress };
-    let blocks = draw(kinds, setting, options.turns.blocks + 1, calls)?;
+    let blocks = draw_apart(kinds, setting, options.turns.blocks + 1, calls)?;
     let town = |config| Town::new(config, setting, kinds, &blocks);
     let turns = turns::run(&options.turns, town, progress)?;
     let trace = last_trace(setting, kinds, &blocks)?;
@@ -229,15 +229,14 @@ fn possible(trace: &BlockTrace, threads: usize) -> f64 {
     found.map_or(1.0, |(_, speedup)| *speedup)
 }
 
-/// The calls of all blocks, drawn in a world of their own.
+/// The calls of all blocks.
 fn draw(
+    world: &World<'_>,
     kinds: &[Kind],
-    setting: Setting<'_>,
+    mut parts: Vec<Box<dyn Part>>,
     blocks: usize,
     calls: usize,
-) -> anyhow::Result<Vec<Vec<Call>>> {
-    let mut world = setting.world(Config::default())?;
-    let mut parts = set_up(&mut world, kinds)?;
+) -> Vec<Vec<Call>> {
     let mut random = Random::new(SEED);
     let weights: u64 = kinds.iter().map(|kind| u64::from(kind.weight)).sum();
     let block = |number| {
@@ -254,7 +253,19 @@ fn draw(
         };
         (0..calls).map(call).collect()
     };
-    Ok((0..blocks).map(block).collect())
+    (0..blocks).map(block).collect()
+}
+
+/// The calls of all blocks, drawn in a world that is dropped.
+fn draw_apart(
+    kinds: &[Kind],
+    setting: Setting<'_>,
+    blocks: usize,
+    calls: usize,
+) -> anyhow::Result<Vec<Vec<Call>>> {
+    let mut world = setting.world(Config::default())?;
+    let parts = set_up(&mut world, kinds)?;
+    Ok(draw(&world, kinds, parts, blocks, calls))
 }
 
 fn set_up(world: &mut World<'_>, kinds: &[Kind]) -> anyhow::Result<Vec<Box<dyn Part>>> {
@@ -335,16 +346,22 @@ impl Host for Town<'_> {
     }
 }
 
-/// A world with everything set up, and blocks for it.
-#[cfg(test)]
-pub(super) fn drawn_for_tests(
+/// A world with everything set up, and blocks of so many calls to run in it, of the kinds named; of all
+/// if there are none.
+///
+/// # Errors
+/// If a call of the set-up fails, or a name is unknown.
+pub fn drawn(
+    config: Config,
+    only: &[String],
+    users: usize,
     blocks: usize,
     calls: usize,
 ) -> anyhow::Result<(World<'static>, Vec<Vec<Call>>)> {
-    let kinds = kinds(&[])?;
-    let setting = Setting { declared: Declared::AsWritten, users: 300, progress: &|_, _| {} };
-    let drawn = draw(&kinds, setting, blocks, calls)?;
-    let mut world = setting.world(Config { threads: 4, ..Config::default() })?;
-    set_up(&mut world, &kinds)?;
-    Ok((world, drawn))
+    let kinds = kinds(only)?;
+    let setting = Setting { declared: Declared::AsWritten, users, progress: &|_, _| {} };
+    let mut world = setting.world(config)?;
+    let parts = set_up(&mut world, &kinds)?;
+    let blocks = draw(&world, &kinds, parts, blocks, calls);
+    Ok((world, blocks))
 }

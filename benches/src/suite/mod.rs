@@ -21,7 +21,7 @@ mod world;
 
 pub use access::without_adds;
 pub use measure::{
-    BLOCK_CALLS_MAX, PartRecord, SuiteOptions, SuiteRecord, SuiteReport, TracedSuite, run,
+    BLOCK_CALLS_MAX, PartRecord, SuiteOptions, SuiteRecord, SuiteReport, TracedSuite, drawn, run,
     run_alone, traced,
 };
 pub use parts::{KINDS, Kind};

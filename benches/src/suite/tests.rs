@@ -33,7 +33,8 @@ fn everything_runs_together_on_any_number_of_threads() {
 
 #[test]
 fn the_oracle_agrees_on_the_mixed_block() {
-    let (mut world, blocks) = measure::drawn_for_tests(2, 400).unwrap();
+    let config = Config { threads: 4, ..Config::default() };
+    let (mut world, blocks) = drawn(config, &[], 300, 2, 400).unwrap();
     for calls in blocks {
         let block = world.block(calls);
         let mut oracle = Oracle::new(world.runtime());

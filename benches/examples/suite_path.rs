@@ -1,0 +1,43 @@
+//! The suite and nothing else, for profilers: a world is set up, and blocks of the kinds named run in
+//! it on one thread. All blocks are made beforehand.
+//!
+//! ```text
+//! cargo run --release -p tollway-benches --example suite_path -- [BLOCKS [KIND …]]
+//! ```
+//!
+//! `PROFILE_WAIT_MS` waits between the set-up and the blocks, for a profiler to be attached.
+
+use anyhow::{Context, ensure};
+use std::time::{Duration, Instant};
+use tollway::{Block, Config};
+use tollway_benches::suite::{USERS, drawn};
+
+/// As the command has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const BLOCK_CALLS: usize = 10_000;
+
+fn main() -> anyhow::Result<()> {
+    let mut args = std::env::args().skip(1);
+    let blocks = args.next().map_or(Ok(20), |count| count.parse()).context("BLOCKS")?;
+    let only: Vec<String> = args.collect();
+    let config = Config { threads: 1, ..Config::default() };
+    let (mut world, blocks) = drawn(config, &only, USERS, blocks, BLOCK_CALLS)?;
+    if let Ok(wait) = std::env::var("PROFILE_WAIT_MS") {
+        std::thread::sleep(Duration::from_millis(wait.parse().context("PROFILE_WAIT_MS")?));
+    }
+    let mut times = Vec::new();
+    for calls in blocks {
+        let block: Block = world.block(calls);
+        let clock = Instant::now();
+        let outcome = world.runtime_mut().execute(&block)?;
+        let failed = outcome.receipts.iter().filter(|receipt| !receipt.is_success()).count();
+        ensure!(failed == 0, "{failed} calls failed in block {}", block.height);
+        world.runtime_mut().commit(outcome.batch)?;
+        times.push(clock.elapsed().as_nanos() / BLOCK_CALLS as u128);
+    }
+    times.sort_unstable();
+    println!("{} ns a call in the median of {} blocks", times[times.len() / 2], times.len());
+    Ok(())
+}
