@@ -4,6 +4,8 @@
 //! Natively, where contracts are compiled for tests, documentation and lints, the imports are
 //! twins that ask the thread's [`native::Host`], and panic where there is none.
 
+#[cfg(any(target_family = "wasm", test))]
+mod copy;
 pub mod crypto;
 #[cfg(target_family = "wasm")]
 mod heap;
