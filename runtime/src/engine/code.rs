@@ -1,5 +1,6 @@
 //! Uploaded code, compiled and ready to be instantiated.
 
+use crate::engine::arguments::Methods;
 use crate::engine::instance::MemoryImage;
 use crate::execute::host::HostState;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -55,6 +56,8 @@ pub struct Code {
     pub(crate) window: Option<u32>,
     /// By storage field, the size of its values if they can have slots of the window.
     pub(crate) slot_sizes: Vec<Option<u8>>,
+    /// Its methods, as other contracts call them.
+    pub(crate) methods: Methods,
     pub(crate) image: OnceLock<Arc<MemoryImage>>,
 }
 

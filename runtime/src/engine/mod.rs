@@ -12,6 +12,7 @@
 //!    [`instance`] does not clear (`tests/isolation.rs`).
 
 pub mod abi_check;
+pub(crate) mod arguments;
 pub mod artifact;
 pub mod code;
 pub mod config;

@@ -14,9 +14,7 @@ use crate::execute::window;
 use crate::receipt::{Failure, Outcome};
 use crate::registry::{Contract, ContractIndex};
 use std::ops::Range;
-use tollway_host_api::abi::INIT_METHOD;
 use tollway_host_api::key::KEY_BYTES_MAX;
-use tollway_host_api::value::check_fields;
 use tollway_host_api::{Address, CallStatus, Mode, Mutability, status::ABSENT};
 use wasmtime::{Caller, Memory, Result, Trap};
 
@@ -744,19 +742,18 @@ fn find_target(
     let Some(target) = ctx.registry.find(&address) else {
         return Ok(Err(CallStatus::UnknownContract));
     };
-    let abi = &ctx.registry.contract(target).code.abi;
-    let found = abi.methods.iter().position(|m| m.name.as_bytes() == method);
-    let Some(method) = found.filter(|index| abi.methods[*index].name != INIT_METHOD) else {
+    let code = &ctx.registry.contract(target).code;
+    let Some(method) = code.methods.find(&code.abi, method) else {
         return Ok(Err(CallStatus::UnknownMethod));
     };
-    let declaration = &abi.methods[method];
+    let declaration = &code.abi.methods[method];
     if ctx.is_running(target) && !declaration.reentrant {
         return Ok(Err(CallStatus::ReentrancyRefused));
     }
     if view && declaration.mutability == Mutability::Call {
         return Ok(Err(CallStatus::ViewViolated));
     }
-    if check_fields(&declaration.params, args).is_err() {
+    if !code.methods.accepts(method, args) {
         return Ok(Err(CallStatus::BadArguments));
     }
     let view = view || declaration.mutability == Mutability::View;

@@ -3,6 +3,7 @@
 use super::{InstantiateError, Runtime, UpgradeError};
 use crate::block::{Block, Gas};
 use crate::bytes::Bytes;
+use crate::engine::arguments::Methods;
 use crate::engine::code::{Code, CodeHash};
 use crate::engine::gas::refused_gas;
 use crate::engine::validate::{UploadError, prepare};
@@ -96,6 +97,7 @@ impl Runtime {
             hash,
             wasm: wasm.into(),
             slot_sizes: Code::slot_sizes_of(&prepared.abi),
+            methods: Methods::of(&prepared.abi),
             abi: prepared.abi,
             index: self.compiled.len(),
             module,
