@@ -5,6 +5,7 @@
 //! cargo run --release -p tollway-benches --example suite_path -- [BLOCKS [KIND …]]
 //! ```
 //!
+//! `USERS` and `CALLS` set how many accounts there are and how many calls a block has;
 //! `PROFILE_WAIT_MS` waits between the set-up and the blocks, for a profiler to be attached.
 
 use anyhow::{Context, ensure};
@@ -22,20 +23,25 @@ fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     let blocks = args.next().map_or(Ok(20), |count| count.parse()).context("BLOCKS")?;
     let only: Vec<String> = args.collect();
-    let config = Config { threads: 1, ..Config::default() };
-    let (mut world, blocks) = drawn(config, &only, USERS, blocks, BLOCK_CALLS)?;
+    let number = |name: &str, default: usize| {
+        std::env::var(name).map_or(Ok(default), |value| value.parse()).with_context(|| name.to_owned())
+    };
+    let (users, calls) = (number("USERS", USERS)?, number("CALLS", BLOCK_CALLS)?);
+    let reset_whole = std::env::var("RESET").is_ok_and(|reset| reset == "whole");
+    let config = Config { threads: 1, reset_whole, ..Config::default() };
+    let (mut world, blocks) = drawn(config, &only, users, blocks, calls)?;
     if let Ok(wait) = std::env::var("PROFILE_WAIT_MS") {
         std::thread::sleep(Duration::from_millis(wait.parse().context("PROFILE_WAIT_MS")?));
     }
     let mut times = Vec::new();
-    for calls in blocks {
-        let block: Block = world.block(calls);
+    for block in blocks {
+        let block: Block = world.block(block);
         let clock = Instant::now();
         let outcome = world.runtime_mut().execute(&block)?;
         let failed = outcome.receipts.iter().filter(|receipt| !receipt.is_success()).count();
         ensure!(failed == 0, "{failed} calls failed in block {}", block.height);
         world.runtime_mut().commit(outcome.batch)?;
-        times.push(clock.elapsed().as_nanos() / BLOCK_CALLS as u128);
+        times.push(clock.elapsed().as_nanos() / calls as u128);
     }
     times.sort_unstable();
     println!("{} ns a call in the median of {} blocks", times[times.len() / 2], times.len());
