@@ -42,6 +42,7 @@ mod block;
 mod bytes;
 mod delta;
 mod limits;
+mod prefetch;
 mod receipt;
 mod trace;
 

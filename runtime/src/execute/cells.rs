@@ -7,6 +7,7 @@
 
 #![allow(unsafe_code, reason = "a lock or a once-flag for each cell costs more than all else here")]
 
+use crate::prefetch::prefetch;
 use rayon::prelude::*;
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -73,6 +74,12 @@ impl<T> Cells<T> {
 
     pub(crate) fn len(&self) -> usize {
         self.length
+    }
+
+    /// Asks for cells before they are needed.
+    #[inline]
+    pub(crate) fn prefetch(&self, cells: std::ops::Range<usize>) {
+        prefetch(&self.slots[cells]);
     }
 
     /// Writes a cell.

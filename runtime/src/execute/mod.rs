@@ -33,6 +33,7 @@ use crate::bytes::Bytes;
 use crate::delta::{Delta, counter};
 use crate::plan::graph::NodeIndex;
 use crate::plan::{CellIndex, PARENT, Placement, Plan, Sum};
+use crate::prefetch::prefetch;
 use crate::receipt::Receipt;
 use crate::resolve::{Access, Resolved, Target};
 use below::Below;
@@ -247,7 +248,9 @@ impl Lanes<'_> {
         if self.next_root.load(Ordering::Relaxed) < self.roots.len() {
             let start = self.next_root.fetch_add(ROOTS_AT_ONCE, Ordering::Relaxed);
             let end = (start + ROOTS_AT_ONCE).min(self.roots.len());
-            if let Some((first, others)) = self.roots.get(start..end)?.split_first() {
+            let roots = self.roots.get(start..end)?;
+            if let Some((first, others)) = roots.split_first() {
+                self.prefetch(roots);
                 // The queue is last in, first out: pushed backwards, they run in block order.
                 others.iter().rev().for_each(|call| queue.push(*call));
                 return Some(*first);
@@ -262,6 +265,21 @@ impl Lanes<'_> {
                 }
             }
         })
+    }
+
+    /// Asks for what calls need that run next.
+    fn prefetch(&self, calls: &[u32]) {
+        for call in calls.iter().map(|call| *call as usize) {
+            prefetch(&self.block.calls[call..=call]);
+            let set = self.resolved.access_set(call);
+            set.prefetch();
+            self.plan.prefetch(set.numbers());
+            self.cells.prefetch(set.numbers());
+        }
+        for call in calls.iter().map(|call| *call as usize) {
+            self.resolved.access_set(call).prefetch_keys();
+            prefetch(&self.block.calls[call].args);
+        }
     }
 
     /// Tells the nodes that wait for finished ones. The first call that became ready is returned,

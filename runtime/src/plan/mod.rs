@@ -29,6 +29,7 @@ pub(crate) mod keys;
 pub(crate) mod report;
 
 use crate::bytes::Bytes;
+use crate::prefetch::prefetch;
 use crate::resolve::Resolved;
 use crate::store::MemoryStore;
 use graph::Graph;
@@ -90,6 +91,12 @@ impl Plan {
             source: self.cell(packed as u32),
             is_first_change: key & keys::FIRST_CHANGE != 0,
         }
+    }
+
+    /// Asks for placements before they are needed.
+    #[inline]
+    pub(crate) fn prefetch(&self, accesses: std::ops::Range<usize>) {
+        prefetch(&self.placements[accesses]);
     }
 
     /// All placements, by access.

@@ -27,6 +27,7 @@ use crate::block::{Call, Gas, Height};
 use crate::bytes::Bytes;
 use crate::engine::gas::refused_gas;
 use crate::limits::Limits;
+use crate::prefetch::prefetch;
 use crate::receipt::{Failure, Receipt};
 use crate::registry::{ContractIndex, Registry};
 use crate::store::cache::StateKeys;
@@ -112,6 +113,22 @@ impl<'r> AccessSet<'r> {
     #[inline]
     pub(crate) fn numbers(&self) -> std::ops::Range<usize> {
         self.first..self.first + (self.end - self.start)
+    }
+
+    /// Asks for its accesses before they are needed.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        prefetch(&self.chunk.accesses[self.start..self.end]);
+        prefetch(&self.chunk.bases[self.start..self.end]);
+    }
+
+    /// Asks for the bytes of its keys, when its accesses are near.
+    #[inline]
+    pub(crate) fn prefetch_keys(&self) {
+        if let [first, .., last] = &self.chunk.accesses[self.start..self.end] {
+            let end = last.key_start as usize + usize::from(last.key_len);
+            prefetch(&self.chunk.key_bytes[first.key_start as usize..end]);
+        }
     }
 
     /// Its accesses, with their keys and the values of these in the parent state.
