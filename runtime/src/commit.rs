@@ -43,6 +43,20 @@ pub(crate) fn batch_of_lanes(
     Ok(WriteBatch::new(height, parent_version, parts))
 }
 
+/// What makes up a key's value is asked for when so many keys before it are still to be done.
+const AHEAD: usize = 8;
+
+/// Asks for the version and the value in the parent state that a key's new value is made of.
+#[inline]
+fn ask(resolved: &Resolved, plan: &Plan, lanes: &LanesOutcome, key: &PlannedKey) {
+    for cell in [plan.last_version(key), key.last_add] {
+        if (cell as usize) < lanes.cells.len() {
+            lanes.cells.prefetch(cell as usize..cell as usize + 1);
+        }
+    }
+    resolved.prefetch_base(key.first_access as usize);
+}
+
 fn writes_of_group(
     resolved: &Resolved,
     plan: &Plan,
@@ -52,9 +66,15 @@ fn writes_of_group(
 ) -> Result<Vec<Write>, Unfit> {
     let keys = plan.keys.iter_group(group);
     writes.reserve(keys.len());
-    let keys = keys.filter(|(_, key)| !key.is_prefix);
     let mut adds = Vec::new();
+    let mut ahead = plan.keys.iter_group(group).skip(AHEAD);
     for (number, key) in keys {
+        if let Some((_, key)) = ahead.next() {
+            ask(resolved, plan, lanes, key);
+        }
+        if key.is_prefix {
+            continue;
+        }
         let last = plan.last_version(key);
         if last == PARENT && key.last_add == PARENT {
             continue;

@@ -11,6 +11,7 @@
 use crate::bytes::Bytes;
 use crate::plan::graph::{EdgeList, NodeIndex, SUM_NODE};
 use crate::plan::{CellIndex, PARENT, Sum};
+use crate::prefetch::prefetch;
 use crate::registry::ContractIndex;
 use crate::resolve::{Access, Resolved};
 use crate::store::{
@@ -204,6 +205,9 @@ pub(super) const FIRST_CHANGE: u32 = 1 << 31;
 /// Fewer accesses than this are not worth a second thread.
 const GROUP_ACCESSES_MIN: usize = 4_096;
 
+/// The mark of an access is asked for when so many before it are still to be placed.
+const AHEAD: usize = 16;
+
 /// Where accesses find their values: the key's number and the source, packed.
 pub(super) type PackedPlacements = Vec<AtomicU64>;
 
@@ -256,7 +260,11 @@ struct Placing<'b> {
 
 impl Placing<'_> {
     fn place(&self, group: &mut Group) {
+        let mut ahead = self.resolved.accesses().skip(AHEAD);
         for (at, access) in self.resolved.accesses().enumerate() {
+            if let Some(access) = ahead.next() {
+                group.prefetch(access);
+            }
             if group_of(shard_of_hash(access.hash), self.groups) != self.number {
                 continue;
             }
@@ -375,6 +383,15 @@ impl Group {
         self.edges.clear();
         self.has_prefixes = false;
         self.marks.resize_with(SHARDS, Vec::new);
+    }
+
+    /// Asks for the mark of an access that is placed soon.
+    #[inline]
+    fn prefetch(&self, access: &Access) {
+        let marks = &self.marks[shard_of_slot(access.slot)];
+        if let Some(mark) = marks.get(place_in_shard(access.slot)) {
+            prefetch(std::slice::from_ref(mark));
+        }
     }
 
     fn find_new(&self, hash: u64, contract: ContractIndex, key: &[u8]) -> Option<u32> {

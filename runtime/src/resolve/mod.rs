@@ -242,6 +242,13 @@ impl Resolved {
         self.chunks[chunk].bases[number - self.firsts[chunk] as usize].as_ref()
     }
 
+    /// Asks for what [`Self::base`] gives.
+    #[inline]
+    pub(crate) fn prefetch_base(&self, number: usize) {
+        let chunk = self.firsts.partition_point(|first| *first as usize <= number) - 1;
+        prefetch(&self.chunks[chunk].bases[number - self.firsts[chunk] as usize..][..1]);
+    }
+
     /// All accesses in the order of their numbers.
     pub(crate) fn accesses(&self) -> impl Iterator<Item = &Access> {
         self.chunks.iter().flat_map(|chunk| &chunk.accesses)

@@ -382,7 +382,7 @@ impl Runtime {
         }
         let mut state_key = Vec::new();
         for writes in batch.parts.iter().flat_map(|part| part.chunks(FOUND_AT_ONCE)) {
-            self.store.touch(writes);
+            self.store.prefetch(writes);
             for write in writes {
                 let (contract, key) = match &write.place {
                     Place::Slot(slot) => self.store.name(*slot),

@@ -8,8 +8,10 @@
 //! ```
 //!
 //! Ours because a batch of searches wants to ask for all their cache lines before it looks at the
-//! first ([`Index::touch`]), which maps in libraries do not offer; on blocks of 40,000 keys that
+//! first ([`Index::prefetch`]), which maps in libraries do not offer; on blocks of 40,000 keys that
 //! made searches three times as fast.
+
+use crate::prefetch::prefetch;
 
 /// An index of slots.
 #[derive(Debug, Default)]
@@ -37,10 +39,12 @@ impl Index {
         self.entries.len().wrapping_sub(1)
     }
 
-    /// Reads where a search for this hash will start, so that it finds it in the cache.
+    /// Asks for where a search for this hash will start.
     #[inline]
-    pub(super) fn touch(&self, hash: u64) -> u64 {
-        self.entries.get(hash as u32 as usize & self.mask()).copied().unwrap_or(FREE)
+    pub(super) fn prefetch(&self, hash: u64) {
+        if let Some(entry) = self.entries.get(hash as u32 as usize & self.mask()) {
+            prefetch(std::slice::from_ref(entry));
+        }
     }
 
     /// The place of a slot with this hash for which `is_it` holds.

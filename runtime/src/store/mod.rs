@@ -23,6 +23,7 @@ mod index;
 use crate::block::Height;
 use crate::bytes::{Bytes, Key};
 use crate::keeper::KeepError;
+use crate::prefetch::prefetch;
 use crate::registry::{ContractIndex, Registry};
 use cache::{Cache, LastUse};
 use foldhash::quality::RandomState;
@@ -208,13 +209,6 @@ impl Slot {
         self.contract == FREE
     }
 
-    /// Reads from both of its cache lines, so that they are near. What it returns means nothing, but
-    /// has to be used.
-    #[inline]
-    fn touch(&self) -> u64 {
-        u64::from(self.contract) ^ u64::from(self.value.is_some())
-    }
-
     fn hash(&self, hasher: &RandomState) -> u64 {
         hasher.hash_one((self.contract, &*self.key))
     }
@@ -388,10 +382,9 @@ impl MemoryStore {
         let mut slots = [NO_SLOT; FOUND_AT_ONCE];
         for start in (0..count).step_by(FOUND_AT_ONCE) {
             let slots = &mut slots[..FOUND_AT_ONCE.min(count - start)];
-            let mut touched = 0;
             for offset in 0..slots.len() {
                 let hash = hash(start + offset);
-                touched ^= self.shards[shard_of_hash(hash)].index.touch(hash);
+                self.shards[shard_of_hash(hash)].index.prefetch(hash);
             }
             // The first slot with the tag, which is nearly always the one.
             for (offset, slot) in slots.iter_mut().enumerate() {
@@ -402,10 +395,9 @@ impl MemoryStore {
             for (offset, place) in slots.iter().enumerate() {
                 let hash = hash(start + offset);
                 if let Some(slot) = self.shards[shard_of_hash(hash)].slots.get(*place as usize) {
-                    touched ^= slot.touch();
+                    prefetch(std::slice::from_ref(slot));
                 }
             }
-            std::hint::black_box(touched);
             for (offset, candidate) in slots.iter().enumerate() {
                 let (hash, (contract, bytes)) = (hash(start + offset), key(start + offset));
                 let number = shard_of_hash(hash);
@@ -439,13 +431,10 @@ impl MemoryStore {
 
     /// Brings the slots of some writes near, all at once.
     #[inline]
-    pub(crate) fn touch(&self, writes: &[Write]) {
-        let slots = writes.iter().filter_map(Write::slot);
-        let touched = slots.fold(0, |touched, slot| {
-            let shard = &self.shards[shard_of_slot(slot)];
-            touched ^ shard.slots[place_in_shard(slot)].touch()
-        });
-        std::hint::black_box(touched);
+    pub(crate) fn prefetch(&self, writes: &[Write]) {
+        for slot in writes.iter().filter_map(Write::slot) {
+            prefetch(&self.shards[shard_of_slot(slot)].slots[place_in_shard(slot)..][..1]);
+        }
     }
 
     /// The contract and the key of a slot.
@@ -520,20 +509,17 @@ impl MemoryStore {
         let (hasher, now) = (&self.hasher, Now { version: self.version, height });
         let shards_of_part = SHARDS / parts.len().max(1);
         // Asks for the cache lines of many slots at once.
-        let touch = |shards: &[Shard], writes: &[Write]| {
-            let mut touched = 0;
+        let ask = |shards: &[Shard], writes: &[Write]| {
             for slot in writes.iter().filter_map(Write::slot) {
                 let shard = &shards[shard_of_slot(slot) % shards_of_part];
-                let slot = &shard.slots[place_in_shard(slot)];
-                touched ^= slot.touch();
+                prefetch(&shard.slots[place_in_shard(slot)..][..1]);
             }
-            std::hint::black_box(touched);
         };
         let apply = |(shards, writes): (&mut [Shard], &mut Vec<Write>)| {
             let mut emptied = Vec::new();
             for at in 0..writes.len() {
                 if at % FOUND_AT_ONCE == 0 {
-                    touch(shards, &writes[at..writes.len().min(at + FOUND_AT_ONCE)]);
+                    ask(shards, &writes[at..writes.len().min(at + FOUND_AT_ONCE)]);
                 }
                 let write = &mut writes[at];
                 let number = write.shard(hasher);
