@@ -2,7 +2,7 @@
 //! told of, by the methods that they have, and what pages quote is in their sources.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tollway::Limits;
 use tollway::engine::validate::validate;
 use tollway_book::page::blocks;
@@ -99,6 +99,7 @@ fn parts_of_family_pages_have_one_form() {
     let mut faults = Vec::new();
     for Sample { name, family, .. } in samples() {
         let folder = format!("contracts/{family}/{name}");
+        let tests = contracts_folder().join(&family).join(&name).join("tests");
         // What is included is put in already.
         let text = &read(&pages_folder().join(format!("suite/{family}.md")));
         let part = text.split_once(&format!("\n## {name}\n")).map_or("", |(_, rest)| rest);
@@ -113,8 +114,21 @@ fn parts_of_family_pages_have_one_form() {
                 faults.push(format!("suite/{family}.md does not have in its part {name}: {wanted}"));
             }
         }
+        // Which test requires what the part says of conflicts.
+        let test = part.split_once("Test:").and_then(|(_, rest)| rest.split('`').nth(1));
+        if tests.is_dir() && !test.is_some_and(|test| has_test(&tests, test)) {
+            faults.push(format!("suite/{family}.md, {name}: there is no test {test:?}"));
+        }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+fn has_test(folder: &Path, name: &str) -> bool {
+    let start = format!("fn {name}() ");
+    folder.read_dir().expect("the folder is there").any(|entry| {
+        let path = entry.expect("it can be listed").path();
+        path.extension().is_some_and(|extension| extension == "rs") && read(&path).contains(&start)
+    })
 }
 
 /// What is quoted with `from=PATH`, a path below `contracts`, is there line by line; `// …` stands for
