@@ -28,7 +28,8 @@ fn links_lead_somewhere() {
     let parts = ["suite-table.md", "suite-measured.md"];
     for (name, text) in pages.iter().filter(|(name, _)| !parts.contains(&&name[..])) {
         // What else is included has links from where it lies.
-        let source = if name == "suite/index.md" { text } else { &read(&pages_folder().join(name)) };
+        let source =
+            if name == "suite/index.md" { text } else { &read(&pages_folder().join(name)) };
         for (line, target) in links(source) {
             if target.contains("://") {
                 continue;

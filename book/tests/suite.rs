@@ -7,8 +7,8 @@ use tollway::Limits;
 use tollway::engine::validate::validate;
 use tollway_book::page::blocks;
 use tollway_book::{pages, pages_folder, read};
-use tollway_host_api::abi::{INIT_METHOD, Mutability};
 use tollway_host_api::Abi;
+use tollway_host_api::abi::{INIT_METHOD, Mutability};
 
 /// Folders of `contracts` whose contracts are not to be copied from: what others are measured by,
 /// other languages, and no contracts at all.
@@ -46,7 +46,12 @@ fn samples() -> Vec<Sample> {
             let compiled = tollway_contracts_wasm::ALL.iter().find(|(other, _)| *other == name);
             let (_, wasm) = compiled.unwrap_or_else(|| panic!("{name} is not compiled"));
             let code = validate(wasm, &Limits::default()).expect("it may be uploaded");
-            samples.push(Sample { readme: read(&readme), name, family: family.clone(), abi: code.abi });
+            samples.push(Sample {
+                readme: read(&readme),
+                name,
+                family: family.clone(),
+                abi: code.abi,
+            });
         }
     }
     assert!(samples.len() > 20, "these are all: {}", samples.len());
@@ -94,6 +99,19 @@ fn every_contract_that_the_book_tells_of_exists() {
     }
 }
 
+/// The last column is what the ABI says: a contract has a cell there if it has immutables.
+#[test]
+fn the_table_knows_who_has_immutables() {
+    let pages = pages();
+    for Sample { name, abi, .. } in samples() {
+        let start = format!("| [`{name}`](");
+        let row = pages["suite-table.md"].lines().find(|line| line.starts_with(&start));
+        let row = row.unwrap_or_else(|| panic!("{name} has no row"));
+        let cell = row.trim_end_matches('|').rsplit('|').next().map_or("", str::trim);
+        assert_eq!(cell.is_empty(), abi.immutables.is_empty(), "{name}: {cell:?}");
+    }
+}
+
 #[test]
 fn parts_of_family_pages_have_one_form() {
     let mut faults = Vec::new();
@@ -111,7 +129,8 @@ fn parts_of_family_pages_have_one_form() {
             format!("```rust,from={family}/{name}/src/"),
         ] {
             if !part.contains(&wanted) {
-                faults.push(format!("suite/{family}.md does not have in its part {name}: {wanted}"));
+                faults
+                    .push(format!("suite/{family}.md does not have in its part {name}: {wanted}"));
             }
         }
         // Which test requires what the part says of conflicts.
