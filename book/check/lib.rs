@@ -1,9 +1,10 @@
 //! Holds the book to the code: every Rust example on a page is a documentation test of this crate,
-//! links are followed (`tests/pages.rs`), and the tutorial is walked by `cli/tests/tutorial.rs`.
+//! links are followed (`tests/pages.rs`), what is said of the sample contracts is held against them
+//! (`tests/suite.rs`), and the tutorial is walked by `cli/tests/book.rs`.
 //!
 //! ```text
-//! book/src/*.md ──▶ page      blocks, headings, links of a page
-//!               └─▶ EXAMPLES  pages whose examples are compiled and run
+//! book/src/*.md ──▶ pages ──▶ page      blocks, headings, links of a page
+//!                         └─▶ EXAMPLES  pages whose examples are compiled and run
 //! ```
 //!
 //! Examples that show a declaration hold it, in lines that readers do not see, against
@@ -12,8 +13,10 @@
 
 mod declared;
 pub mod page;
+mod pages;
 
 pub use declared::declared;
+pub use pages::{markdown_below, pages, read};
 
 use std::path::{Path, PathBuf};
 

@@ -1,47 +1,10 @@
 //! The book as a whole: every page is reached, every link leads somewhere, every example is
 //! compiled.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
-use tollway_book::page::{anchors, blocks, links};
-use tollway_book::{EXAMPLES, TUTORIAL, WALKED, pages_folder};
-
-/// Pages by their paths in the folder, with what they include put in.
-fn pages() -> BTreeMap<String, String> {
-    let mut pages = BTreeMap::new();
-    let mut folders = vec![pages_folder()];
-    while let Some(folder) = folders.pop() {
-        for entry in folder.read_dir().expect("the folder is there") {
-            let path = entry.expect("it can be listed").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "md") {
-                let name = path.strip_prefix(pages_folder()).expect("it is below");
-                let name = name.to_str().expect("names are text").to_owned();
-                pages.insert(name, included(&path));
-            }
-        }
-    }
-    pages
-}
-
-fn included(path: &Path) -> String {
-    let text = read(path);
-    let mut whole = String::new();
-    for line in text.lines() {
-        let file = line.strip_prefix("{{#include ").and_then(|rest| rest.strip_suffix("}}"));
-        match file {
-            Some(file) => whole += &read(&path.with_file_name("").join(file)),
-            None => whole += line,
-        }
-        whole.push('\n');
-    }
-    whole
-}
-
-fn read(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
+use tollway_book::page::{Block, anchors, blocks, links};
+use tollway_book::{EXAMPLES, TUTORIAL, WALKED, markdown_below, pages, pages_folder, read};
 
 /// Pages that the summary leads to, and pages that others include.
 const NOT_IN_SUMMARY: [&str; 3] = ["SUMMARY.md", "suite-table.md", "suite-measured.md"];
@@ -61,10 +24,13 @@ fn every_page_is_in_the_summary_once() {
 fn links_lead_somewhere() {
     let pages = pages();
     let mut faults = Vec::new();
-    for (name, text) in &pages {
-        // What is included has links from where it lies.
-        let source = read(&pages_folder().join(name));
-        for (line, target) in links(&source) {
+    // The suite's table has links from the page that includes it.
+    let parts = ["suite-table.md", "suite-measured.md"];
+    for (name, text) in pages.iter().filter(|(name, _)| !parts.contains(&&name[..])) {
+        // What else is included has links from where it lies.
+        let source =
+            if name == "suite/index.md" { text } else { &read(&pages_folder().join(name)) };
+        for (line, target) in links(source) {
             if target.contains("://") {
                 continue;
             }
@@ -75,7 +41,7 @@ fn links_lead_somewhere() {
                 let path = joined(name, file);
                 match pages.get(&path) {
                     Some(page) => anchor.is_empty() || anchors(page).contains(anchor),
-                    None => anchor.is_empty() && pages_folder().join(&path).is_file(),
+                    None => anchor.is_empty() && pages_folder().join(&path).exists(),
                 }
             };
             if !leads {
@@ -86,12 +52,39 @@ fn links_lead_somewhere() {
     assert!(faults.is_empty(), "these lead nowhere:\n{}", faults.join("\n"));
 }
 
-/// A link of a page, from the folder of all pages.
+/// Links of what is read in the repository, not in the book.
+#[test]
+fn links_of_documents_lead_somewhere() {
+    let root = pages_folder().join("../..");
+    let in_root = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+    let mut documents: Vec<PathBuf> = in_root.iter().map(|name| root.join(name)).collect();
+    for folder in ["docs", "contracts"] {
+        documents.extend(markdown_below(&root.join(folder)));
+    }
+    let mut faults = Vec::new();
+    for document in &documents {
+        for (line, target) in links(&read(document)) {
+            let (file, anchor) = target.split_once('#').unwrap_or((&target, ""));
+            let path = match file {
+                "" => document.clone(),
+                file => document.with_file_name("").join(file),
+            };
+            let has_anchor = || anchors(&read(&path)).contains(anchor);
+            let leads = path.exists() && (anchor.is_empty() || has_anchor());
+            if !leads && !target.contains("://") {
+                faults.push(format!("{}:{line}: {target}", document.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "these lead nowhere:\n{}", faults.join("\n"));
+}
+
+/// A link of a page, from the folder of all pages; `..` at the front is above that.
 fn joined(page: &str, link: &str) -> String {
     let mut path = PathBuf::new();
     for part in Path::new(page).with_file_name("").join(link).components() {
         match part {
-            Component::ParentDir => {
+            Component::ParentDir if path.file_name().is_some() => {
                 path.pop();
             }
             part => path.push(part),
@@ -118,35 +111,11 @@ fn every_example_is_compiled() {
         }
         let is_typed = blocks.iter().any(|block| block.language == "console");
         assert_eq!(is_typed, WALKED.contains(&&name[..]), "{name} and WALKED do not agree");
-        let has_rust = blocks.iter().any(|block| block.language == "rust");
+        // What is quoted from a contract is compiled there; `tests/suite.rs` compares.
+        let is_example = |block: &&Block| block.attribute("from").is_none();
+        let has_rust = blocks.iter().filter(is_example).any(|block| block.language == "rust");
         let is_compiled = EXAMPLES.contains(&&name[..]) || name == TUTORIAL;
         assert_eq!(has_rust, is_compiled, "{name} and the list in check/lib.rs do not agree");
-    }
-}
-
-/// Families and contracts of a page's table or headings are those of `contracts/`.
-#[test]
-fn the_suite_has_what_it_tells_of() {
-    let pages = pages();
-    let contracts = pages_folder().join("../../contracts");
-    let rows = pages["suite-table.md"].lines().filter_map(|row| row.strip_prefix("| `"));
-    let mut told = BTreeSet::new();
-    for row in rows {
-        let mut cells = row.split('|').map(|cell| cell.trim().trim_matches('`'));
-        let (name, family) = (cells.next().unwrap_or(""), cells.next().unwrap_or(""));
-        let source = contracts.join(family).join(name).join("src/lib.rs");
-        assert!(source.is_file(), "there is no {name} in the family {family}");
-        let page = pages.get(&format!("suite/{family}.md"));
-        let has_part = page.is_some_and(|page| page.contains(&format!("\n## {name}\n")));
-        assert!(has_part, "suite/{family}.md says nothing of {name}");
-        told.insert(name.to_owned());
-    }
-    let is_family = |page: &str| page.starts_with("suite/") && page != "suite/index.md";
-    let parts = pages.iter().filter(|(page, _)| is_family(page));
-    for (page, text) in parts {
-        for name in text.lines().filter_map(|line| line.strip_prefix("## ")) {
-            assert!(told.contains(name), "{name} of {page} is not in suite-table.md");
-        }
     }
 }
 
