@@ -77,17 +77,16 @@ fn take_length(input: &mut &[u8]) -> Result<usize, DecodeError> {
 }
 
 /// The size of a type of which any bytes are a value.
+#[inline]
 fn plain_size(ty: &Type) -> Option<usize> {
     match ty {
-        Type::U8
-        | Type::U16
-        | Type::U32
-        | Type::U64
-        | Type::U128
-        | Type::I64
-        | Type::I128
-        | Type::Address
-        | Type::FixedBytes(_) => ty.fixed_size(),
+        Type::U8 => Some(1),
+        Type::U16 => Some(2),
+        Type::U32 => Some(4),
+        Type::U64 | Type::I64 => Some(8),
+        Type::U128 | Type::I128 => Some(16),
+        Type::Address => Some(32),
+        Type::FixedBytes(size) => Some(*size as usize),
         Type::Bool
         | Type::Text
         | Type::Bytes

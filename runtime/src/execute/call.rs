@@ -625,6 +625,16 @@ impl CallContext {
         self.frames.last_mut().ok_or(Exit::Abort(Abort::Bug("no contract is running")))
     }
 
+    /// Gives the next frame an empty buffer for its output, in the place of the one that its last
+    /// output was taken with.
+    pub(crate) fn reuse_output(&mut self, buffer: Vec<u8>) {
+        if let Some(frame) = self.spare_frames.last_mut()
+            && frame.output.capacity() == 0
+        {
+            frame.output = buffer;
+        }
+    }
+
     fn recycle(&mut self, mut frame: Frame) {
         frame.args.clear();
         frame.output.clear();
@@ -711,7 +721,7 @@ fn finish(ctx: &mut CallContext, task: Task<'_>, intrinsic: Gas, end: FrameEnd) 
                     outcome: Outcome::Returned(output),
                     gas_used,
                     misses,
-                    events: std::mem::take(&mut ctx.events),
+                    events: ctx.events.drain(..).collect(),
                 },
                 Err(SumOutOfRange) => {
                     let contract = address_of(ctx, task.contract);

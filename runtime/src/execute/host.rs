@@ -813,6 +813,8 @@ fn note_call(
 ) -> std::result::Result<(), Exit> {
     let frame = ctx.frame()?;
     frame.last_failure = failure;
-    frame.last_output = output;
+    let mut before = std::mem::replace(&mut frame.last_output, output);
+    before.clear();
+    ctx.reuse_output(before);
     Ok(())
 }

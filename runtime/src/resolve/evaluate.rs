@@ -36,6 +36,22 @@ enum Value<'a> {
     Unknown,
 }
 
+/// Up to so many parameters need no allocation.
+const FEW: usize = 8;
+
+/// Room for so many values.
+fn room_for<'v, 'a>(
+    count: usize,
+    few: &'v mut [Value<'a>; FEW],
+    many: &'v mut Vec<Value<'a>>,
+) -> &'v mut [Value<'a>] {
+    if count <= FEW {
+        return &mut few[..count];
+    }
+    many.resize(count, Value::Unknown);
+    many
+}
+
 /// The names that a method's templates can use.
 struct Scope<'a> {
     contract: ContractIndex,
@@ -87,14 +103,9 @@ impl<'r> Evaluator<'r> {
         self.bytes.clear();
         self.steps = 0;
         let method = &self.registry.contract(contract).code.abi.methods[method];
-        let mut few = [Value::Unknown; 8];
-        let mut many;
-        let params = if method.params.len() <= few.len() {
-            &mut few[..method.params.len()]
-        } else {
-            many = vec![Value::Unknown; method.params.len()];
-            &mut many[..]
-        };
+        let mut few = [Value::Unknown; FEW];
+        let mut many = Vec::new();
+        let params = room_for(method.params.len(), &mut few, &mut many);
         let mut rest = args;
         for (param, value) in method.params.iter().zip(params.iter_mut()) {
             *value = Value::Typed(&param.ty, rest);
@@ -261,17 +272,18 @@ impl<'r> Evaluator<'r> {
         if !method.declared || method.params.len() != args.len() {
             return Err(Unresolved::Undeclared);
         }
-        let params = args
-            .iter()
-            .zip(method.params.iter())
-            .map(|(arg, param)| match self.evaluate(arg, scope, elements)? {
-                Value::Typed(ty, _) if *ty != param.ty => Err(Unresolved::Undeclared),
-                value => Ok(value),
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut few = [Value::Unknown; FEW];
+        let mut many = Vec::new();
+        let params = room_for(args.len(), &mut few, &mut many);
+        for ((arg, param), place) in args.iter().zip(method.params.iter()).zip(&mut *params) {
+            *place = match self.evaluate(arg, scope, elements)? {
+                Value::Typed(ty, _) if *ty != param.ty => return Err(Unresolved::Undeclared),
+                value => value,
+            };
+        }
         let this = &registry.contract(scope.contract).address.0;
         let (call_id, depth) = (scope.call_id, scope.depth + 1);
-        let inner = Scope { contract: target, caller: this, call_id, params: &params, depth };
+        let inner = Scope { contract: target, caller: this, call_id, params, depth };
         // The callee's loops see none of the caller's elements.
         self.templates(&method.access, &inner, &mut Vec::new())
     }
