@@ -3,10 +3,11 @@
 
 use crate::engine::code::{Code, CodeHash};
 use crate::limits::Limits;
-use crate::resolve::{Program, Shape, compile};
+use crate::resolve::{NotYet, Program, Shape, compile};
 use foldhash::quality::RandomState;
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use tollway_host_api::Address;
 
@@ -24,12 +25,21 @@ pub struct Contract {
     /// The borsh-encoded values of its immutables, one after another.
     pub immutables: Arc<[u8]>,
     /// By method, how its keys are found, as far as it was asked for.
-    programs: Arc<[OnceLock<Option<Program>>]>,
+    programs: Arc<[ProgramSlot]>,
+}
+
+/// Where a method's program is.
+#[derive(Debug, Default)]
+struct ProgramSlot {
+    program: OnceLock<Option<Program>>,
+    /// How many contracts there were when it could not be made, because one that it calls did not
+    /// exist: it is not tried again before there are more.
+    waits_since: AtomicUsize,
 }
 
 impl Contract {
     pub(crate) fn new(address: Address, code: Arc<Code>, immutables: Arc<[u8]>) -> Self {
-        let programs = code.abi.methods.iter().map(|_| OnceLock::new()).collect();
+        let programs = code.abi.methods.iter().map(|_| ProgramSlot::default()).collect();
         Self { address, code, immutables, programs }
     }
 }
@@ -74,7 +84,7 @@ impl Registry {
     /// Brings the program of a method near, if it has been asked for before.
     #[inline]
     pub(crate) fn touch_program(&self, contract: ContractIndex, method: usize) {
-        std::hint::black_box(self.contract(contract).programs[method].get().is_some());
+        std::hint::black_box(self.contract(contract).programs[method].program.get().is_some());
     }
 
     /// The contract with an index that this registry gave.
@@ -94,8 +104,9 @@ impl Registry {
         limits: &Limits,
     ) -> Option<&Program> {
         let slot = &self.contract(contract).programs[method];
-        match slot.get() {
+        match slot.program.get() {
             Some(program) => program.as_ref(),
+            None if slot.waits_since.load(Ordering::Relaxed) == self.contracts.len() => None,
             None => self.compile(contract, method, limits),
         }
     }
@@ -105,8 +116,14 @@ impl Registry {
         let Contract { code, programs, .. } = self.contract(contract);
         // A program holds until a contract gets another code, see `replace`. One that
         // calls a contract to come is asked for again.
-        let program = compile(contract, &code.abi.methods[method], self, limits).ok()?;
-        programs[method].get_or_init(|| program).as_ref()
+        let slot = &programs[method];
+        match compile(contract, &code.abi.methods[method], self, limits) {
+            Ok(program) => slot.program.get_or_init(|| program).as_ref(),
+            Err(NotYet) => {
+                slot.waits_since.store(self.contracts.len(), Ordering::Relaxed);
+                None
+            }
+        }
     }
 
     /// The one copy of a shape.
@@ -137,8 +154,8 @@ impl Registry {
     /// of whoever calls it hold what its templates were, also where no key of it is among theirs.
     pub(crate) fn replace(&mut self, index: ContractIndex, contract: Contract) {
         for known in &mut self.contracts {
-            if known.programs.iter().any(|program| program.get().is_some()) {
-                known.programs = known.programs.iter().map(|_| OnceLock::new()).collect();
+            if known.programs.iter().any(|slot| slot.program.get().is_some()) {
+                known.programs = known.programs.iter().map(|_| ProgramSlot::default()).collect();
             }
         }
         self.contracts[index as usize] = contract;

@@ -21,7 +21,7 @@ mod program;
 
 pub use evaluate::STEPS_PER_KEY;
 use program::Sources;
-pub(crate) use program::{Program, Shape, compile};
+pub(crate) use program::{NotYet, Program, Shape, compile};
 
 use crate::block::{Call, Gas, Height};
 use crate::bytes::Bytes;
