@@ -74,7 +74,7 @@ pub use engine::validate::UploadError;
 pub use keeper::{BackendRef, KeepError, Kept};
 pub use limits::Limits;
 pub use plan::report::AccessSets;
-pub use receipt::{Event, Failure, Outcome, Receipt};
+pub use receipt::{Event, EventData, Failure, Outcome, Receipt};
 pub use registry::{Contract, ContractIndex, Registry};
 pub use resolve::{BlockTooLarge, STEPS_PER_KEY};
 pub use runtime::{

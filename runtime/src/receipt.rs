@@ -1,6 +1,7 @@
 //! What comes out of a call: its receipt.
 
 use crate::block::Gas;
+use crate::bytes::ShortBytes;
 use borsh::{BorshDeserialize, BorshSerialize};
 use tollway_host_api::{Address, value::DecodeError};
 
@@ -41,7 +42,72 @@ pub struct Event {
     /// The event's index in that contract's ABI.
     pub event: u32,
     /// Its borsh-encoded fields.
-    pub data: Vec<u8>,
+    pub data: EventData,
+}
+
+/// The bytes of an event. Those of two addresses and an amount, or less, need no allocation: a block
+/// emits some for nearly every call.
+///
+/// # Examples
+/// ```
+/// use tollway::EventData;
+/// let data = EventData::from(&[1u8, 2][..]);
+/// assert_eq!(data[..], [1, 2]);
+/// assert_eq!(data.to_string(), "0x0102");
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct EventData(ShortBytes<86>);
+
+impl From<&[u8]> for EventData {
+    fn from(bytes: &[u8]) -> Self {
+        Self(ShortBytes::new(bytes))
+    }
+}
+
+impl From<Vec<u8>> for EventData {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::from(&bytes[..])
+    }
+}
+
+impl std::ops::Deref for EventData {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for EventData {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for EventData {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl std::fmt::Debug for EventData {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// As a `Vec<u8>`.
+impl BorshSerialize for EventData {
+    fn serialize<W: borsh::io::Write>(&self, writer: &mut W) -> borsh::io::Result<()> {
+        self[..].serialize(writer)
+    }
+}
+
+/// As a `Vec<u8>`.
+impl BorshDeserialize for EventData {
+    fn deserialize_reader<R: borsh::io::Read>(reader: &mut R) -> borsh::io::Result<Self> {
+        Vec::deserialize_reader(reader).map(Self::from)
+    }
 }
 
 /// Why a call could not run or was stopped.

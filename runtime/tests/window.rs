@@ -1225,7 +1225,7 @@ fn check(case: &Case, side: &str, contract: Address, found: &Found, wrong: &mut 
         differs("gas", receipt.gas_used.0.to_string(), expected.gas.to_string());
         differs("misses", receipt.misses.to_string(), expected.misses.to_string());
         let events: Vec<_> =
-            receipt.events.iter().map(|event| (event.event, event.data.clone())).collect();
+            receipt.events.iter().map(|event| (event.event, event.data.to_vec())).collect();
         differs("events", format!("{events:?}"), format!("{:?}", expected.events));
     }
     assert_eq!(found.receipts.len(), case.calls.len(), "{name}");

@@ -11,7 +11,7 @@ use crate::engine::instance::LiveInstance;
 use crate::engine::link::{HostFunctions, host_gas};
 use crate::execute::call::{Abort, CallContext, Exit, Frame, FrameEnd, leave_frame};
 use crate::execute::window;
-use crate::receipt::{Failure, Outcome};
+use crate::receipt::{EventData, Failure, Outcome};
 use crate::registry::{Contract, ContractIndex};
 use std::ops::Range;
 use tollway_host_api::key::KEY_BYTES_MAX;
@@ -552,11 +552,11 @@ impl HostFunctions for HostState {
         host(caller, |host| {
             host.charge_for(host_gas::emit, data_len.into())?;
             // The data may lie where events are taken from.
-            let data = host.bytes(data, data_len)?.to_vec();
+            let data = EventData::from(host.bytes(data, data_len)?);
             window::take_events(host.memory, host.ctx, &mut host.fuel)?;
             let frame = host.ctx.frame()?;
             let (contract, view) = (frame.contract, frame.view);
-            window::emit(host.ctx, contract, view, event, data)
+            window::emit(host.ctx, contract, view, event, &data)
         })
     }
 

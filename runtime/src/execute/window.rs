@@ -257,7 +257,7 @@ pub(crate) fn take_events(memory: &mut [u8], ctx: &mut CallContext, fuel: &mut u
         let (data, tail) = tail.split_at_checked(size).ok_or(Exit::Trap)?;
         charge(fuel, host_gas::emit.0 + host_gas::emit.1 * size as u64)?;
         let event = u16::from_le_bytes([*first, *second]).into();
-        emit(ctx, contract, view, event, data.to_vec())?;
+        emit(ctx, contract, view, event, data)?;
         rest = tail;
     }
     put(window, offset::EVENTS_LEN, [0; 4]);
@@ -270,7 +270,7 @@ pub(crate) fn emit(
     contract: u32,
     view: bool,
     event: u32,
-    data: Vec<u8>,
+    data: &[u8],
 ) -> Taken {
     let contract = ctx.registry.contract(contract);
     if view
@@ -280,7 +280,7 @@ pub(crate) fn emit(
     {
         return Err(Exit::Trap);
     }
-    ctx.events.push(Event { contract: contract.address, event, data });
+    ctx.events.push(Event { contract: contract.address, event, data: data.into() });
     Ok(())
 }
 

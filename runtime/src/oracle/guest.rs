@@ -381,7 +381,7 @@ impl Run {
         if !allowed {
             return Err(Stop::Trap);
         }
-        self.events.push(Event { contract, event, data });
+        self.events.push(Event { contract, event, data: data.into() });
         Ok(())
     }
 

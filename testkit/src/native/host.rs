@@ -149,7 +149,7 @@ impl Host for Shared {
             "there are too many events",
         );
         let contract = running.top().contract;
-        running.undoable.events.push(Event { contract, event, data });
+        running.undoable.events.push(Event { contract, event, data: data.into() });
     }
 
     fn output(&self, data: Word<'_>, data_len: Word<'_>) {
