@@ -145,8 +145,8 @@ pub(super) const PERP_KIND: Kind = Kind {
             call(OPERATOR, perp, "deposit", (POOL,)),
         ])?;
         world.approve(quote, perp)?;
-        let mut positions = Positions { perp, sizes: vec![[0; 2]; world.users] };
-        warm_up(world, &mut positions, world.users)?;
+        let mut positions = Positions { perp, held: vec![(false, 0); world.users] };
+        warm_up(world, &mut positions, 2 * world.users)?;
         world.set_up(vec![call(OPERATOR, perp, "update_funding", ())])?;
         Ok(Box::new(positions))
     },
@@ -160,15 +160,18 @@ const POOL: u128 = 1 << 90;
 
 struct Positions {
     perp: Address,
-    /// Of every user, short and long.
-    sizes: Vec<[u128; 2]>,
+    /// Of every user: whether it is long, and how large it is.
+    held: Vec<(bool, u128)>,
 }
 
 impl Part for Positions {
     fn call(&mut self, random: &mut Random, at: At) -> Call {
         let trader = any_user(random, at);
-        let long = random.below(2) == 1;
-        let size = &mut self.sizes[trader][usize::from(long)];
+        let (long, size) = &mut self.held[trader];
+        if *size == 0 {
+            *long = random.below(2) == 1;
+        }
+        let long = *long;
         let amount = u128::from(1_000 + random.below(1_000_000));
         match random.below(10) {
             0..4 if *size > 0 => {
