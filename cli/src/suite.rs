@@ -64,7 +64,7 @@ pub(crate) fn parts_text(parts: &[PartRecord]) -> String {
             factor(part.speedup_unlimited),
             thousands(part.critical_path_calls.into()),
             one.map_or_else(String::new, |one| format!("{:.0}", one.gas_per_call)),
-            fit(&short_key(&part.hot_key), 17),
+            fit(&short_key(&part.hot_key), 15),
         ]
     });
     let threads = |record: Option<&SuiteRecord>| {

@@ -40,10 +40,11 @@ pub(super) const RECEIVABLE_KIND: Kind = Kind {
         let due_ms = time_ms(0) + 100 * DAY_MS;
         // Token, anybody, advance, fee and late fee a year in millionths, grace.
         let offer = (token, Address::ZERO, AMOUNT / 2, 100_000u32, 200_000u32, DAY_MS);
-        let (cases, popular) = (Cases::new(), Zipf::new(MERCHANTS.min(world.users)));
+        let (cases, popular) = (Cases::new(world.users), Zipf::new(MERCHANTS.min(world.users)));
         let mut claims = Claims { invoices, receivable, token, due_ms, offer, cases, popular };
         // As many calls as all of them take: some are over then, and all others on their way.
-        warm_up(world, &mut claims, 6 * CASES)?;
+        let calls = 6 * claims.cases.most;
+        warm_up(world, &mut claims, calls)?;
         Ok(Box::new(claims))
     },
 };
@@ -152,7 +153,8 @@ pub(super) const STOCK_KIND: Kind = Kind {
         world.set_up((0..world.users).map(hire).collect())?;
         let (merchants, items) = (Zipf::new(merchants), Zipf::new(ITEMS));
         let mut sales = Sales { stock, reserved: Vec::new(), merchants, items };
-        warm_up(world, &mut sales, CASES)?;
+        let calls = CASES.min(world.users);
+        warm_up(world, &mut sales, calls)?;
         Ok(Box::new(sales))
     },
 };
@@ -199,8 +201,9 @@ pub(super) const PURCHASE_ORDER_KIND: Kind = Kind {
         let token = world.tokens[2];
         let orders = world.deploy(PURCHASE_ORDER, (), ())?;
         world.approve(token, orders)?;
-        let mut deals = Deals { orders, token, cases: Cases::new(), next: 0 };
-        warm_up(world, &mut deals, 5 * CASES)?;
+        let mut deals = Deals { orders, token, cases: Cases::new(world.users), next: 0 };
+        let calls = 5 * deals.cases.most;
+        warm_up(world, &mut deals, calls)?;
         Ok(Box::new(deals))
     },
 };

@@ -99,20 +99,23 @@ const WARM_UP_SEED: u64 = 0x7011_3A9E_2026_0007;
 /// another one.
 struct Cases<C> {
     open: Vec<C>,
+    /// So many are open at a time.
+    most: usize,
 }
 
-/// So many cases are open at a time.
+/// The most cases that are open at a time; there are no more than users.
 const CASES: usize = 4_000;
 
 impl<C> Cases<C> {
-    fn new() -> Self {
-        Self { open: Vec::with_capacity(CASES) }
+    fn new(users: usize) -> Self {
+        let most = CASES.min(users);
+        Self { open: Vec::with_capacity(most), most }
     }
 
     /// Takes any open case; none if another one is to be opened. Whoever goes on with it calls
     /// [`Cases::keep`].
     fn take(&mut self, random: &mut Random) -> Option<C> {
-        if self.open.len() < CASES {
+        if self.open.len() < self.most {
             return None;
         }
         let picked = random.below(self.open.len() as u64) as usize;

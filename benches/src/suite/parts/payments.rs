@@ -71,7 +71,8 @@ pub(super) const PAY_KIND: Kind = Kind {
         world.approve(other, pay)?;
         let popular = [MERCHANTS, PAIRS].map(Zipf::new);
         let mut checkout = Checkout { pay, pairs, token, other, quoted: Vec::new(), popular };
-        warm_up(world, &mut checkout, OPEN)?;
+        let calls = OPEN.min(world.users);
+        warm_up(world, &mut checkout, calls)?;
         Ok(Box::new(checkout))
     },
 };
