@@ -10,8 +10,8 @@
 //! # The mix
 //! Of the 11,531 transactions that the blocks from 10,000,000 on of Ethereum's mainnet have in the
 //! data set that the replays use, 74 % are plain payments of ether, 11 % transfers of tokens, 4 %
-//! approvals and transfers on somebody's behalf, 4 % swaps, and 8 % all else (these blocks were chosen
-//! for their number of transfers and swaps; they are no random sample). Here 40 % of the calls
+//! approvals and transfers on somebody's behalf, 4 % swaps, and 8 % all else (these blocks were chosen,
+//! at forks and for many transfers and swaps: they are no random sample). Here 40 % of the calls
 //! are payments: less than half of those, so that contracts weigh more. 25 % are exchanges (pairs,
 //! routes, a sharded pool, an order book), 9 % credit, 6 % derivatives with their oracle, 4 % votes,
 //! 3 % a regulated asset, and 13 % what businesses pay each other and agree on.
