@@ -362,7 +362,7 @@ pub(crate) struct SuiteArgs {
     /// Contracts declare every add as a write: what it would be if nothing commuted
     #[arg(long)]
     pub(crate) without_adds: bool,
-    /// Each contract alone, with its adds and without: the book's table, in Markdown
+    /// Each contract alone, with its adds, shards and so on and without: the book's tables, in Markdown
     #[arg(long, conflicts_with_all = ["each", "without_adds", "json"])]
     pub(crate) page: bool,
     /// Calls of a block

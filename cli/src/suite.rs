@@ -1,10 +1,10 @@
 //! The suite's figures, for people.
 
-use crate::format::{count, factor, fit, short_key, thousands};
+use crate::format::{count, factor, fit, short_key, thousands, wrapped};
 use crate::table::aligned;
 use std::collections::BTreeMap;
 use tollway::BlockTrace;
-use tollway_benches::suite::{PartRecord, SuiteRecord};
+use tollway_benches::suite::{ABLATIONS, Ablation, PartRecord, SuiteRecord};
 
 /// What the columns "possible" mean.
 pub(crate) const POSSIBLE: &str = "Possible is what the plan of the last block allows by gas, without any \
@@ -64,7 +64,7 @@ pub(crate) fn parts_text(parts: &[PartRecord]) -> String {
             factor(part.speedup_unlimited),
             thousands(part.critical_path_calls.into()),
             one.map_or_else(String::new, |one| format!("{:.0}", one.gas_per_call)),
-            fit(&short_key(&part.hot_key), 17),
+            fit(&short_key(&part.hot_key), 15),
         ]
     });
     let threads = |record: Option<&SuiteRecord>| {
@@ -132,40 +132,138 @@ pub(crate) fn hot_keys_text(trace: &BlockTrace) -> String {
     aligned(["hot keys", "calls", "waits", "chain"], &[1, 2, 3], rows) + "\n"
 }
 
-/// Each kind of call, as its contract declares it and with every add as a write, in Markdown.
-pub(crate) fn page_text(with: &[PartRecord], without: &[PartRecord]) -> String {
-    let rate = |part: &PartRecord| {
-        let record = part.records.last();
-        record
-            .map_or_else(String::new, |record| thousands(record.calls_per_s_median.round() as u64))
-    };
-    let reached = |part: &PartRecord| {
-        let speedup = part.records.last().and_then(|record| record.speedup);
-        speedup.map_or_else(String::new, |speedup| format!("{speedup:.2}"))
-    };
-    let rows = with.iter().zip(without).map(|(with, without)| {
-        let cells = [
-            format!("`{}`", with.name),
-            with.about.to_owned(),
-            rate(with),
-            format!("{} / {}", reached(with), reached(without)),
-            format!("{} / {}", factor(with.speedup_unlimited), factor(without.speedup_unlimited)),
-            format!(
-                "{} / {}",
-                thousands(with.critical_path_calls.into()),
-                thousands(without.critical_path_calls.into())
-            ),
-            with.records.first().map_or_else(String::new, |one| format!("{:.0}", one.gas_per_call)),
-        ];
-        format!("| {} |\n", cells.join(" | "))
+/// What the columns of [`parts_text`] mean, and which of its rows are what others do without.
+pub(crate) fn notes_text(parts: &[PartRecord]) -> String {
+    let told = ablated(parts).map(|(_, kind, ablation)| {
+        let Ablation { of, without, .. } = ablation;
+        format!(" {} is {of} without its {without}.", kind.name)
     });
+    wrapped(&format!("{POSSIBLE}{}", told.collect::<String>()))
+}
+
+/// Those that were measured with something and without, in this order.
+fn ablated(
+    parts: &[PartRecord],
+) -> impl Iterator<Item = (&PartRecord, &PartRecord, &'static Ablation)> {
+    let named = |name| parts.iter().find(|part| part.name == name);
+    ABLATIONS.iter().filter_map(move |ablation| {
+        Some((named(ablation.of)?, named(ablation.kind.name)?, ablation))
+    })
+}
+
+/// What the book has of the suite, in Markdown: each kind of call, as its contract declares it and
+/// with every add as a write, and what else some contracts do for parallelism, with it and without.
+pub(crate) fn page_text(with: &[PartRecord], without: &[PartRecord]) -> String {
     let first = with.first().and_then(|part| part.records.last());
     let threads = first.map_or_else(String::new, |record| count(record.threads as u64, "thread"));
     let block = first.map_or_else(String::new, |record| thousands(record.block as u64));
-    format!(
-        "| contract | calls of a block of {block} | calls/s on {threads} | speed-up reached on \
-         {threads}, with adds / without | possible on any number of threads | longest chain | gas a \
-         call |\n| --- | --- | --: | --: | --: | --: | --: |\n{}",
-        rows.collect::<String>()
-    )
+    let adds = with.iter().filter_map(|with| {
+        let without = without.iter().find(|without| without.name == with.name)?;
+        let gas = with.records.first().map(|one| format!("{:.0}", one.gas_per_call));
+        let figures = with_and_without(with, without).join(" | ");
+        let (name, about, gas) = (with.name, with.about, gas.unwrap_or_default());
+        Some(format!("| `{name}` | {about} | {figures} | {gas} |\n"))
+    });
+    let others = ablated(with).map(|(with, without, ablation)| {
+        let figures = with_and_without(with, without).join(" | ");
+        format!("| `{}` | {} | {figures} |\n", with.name, ablation.without)
+    });
+    let columns = format!(
+        "calls/s on {threads} | speed-up reached on {threads} | possible on any number of threads | \
+         longest chain"
+    );
+    let mut page = format!(
+        "| contract | calls of a block of {block} | {columns} | gas a call |\n\
+         | --- | --- | --: | --: | --: | --: | --: |\n{}\n\
+         With its adds / with every add as a write.\n",
+        adds.collect::<String>()
+    );
+    let others = others.collect::<String>();
+    if !others.is_empty() {
+        page += &format!(
+            "\n| contract | without | {columns} |\n\
+             | --- | --- | --: | --: | --: | --: |\n{others}\n\
+             With it / without.\n"
+        );
+    }
+    page
+}
+
+/// Calls a second, the speed-up reached, the one that is possible, and the longest chain, of two.
+fn with_and_without(with: &PartRecord, without: &PartRecord) -> [String; 4] {
+    let figures = |part: &PartRecord| {
+        let last = part.records.last();
+        let rate = last.map(|record| thousands(record.calls_per_s_median.round() as u64));
+        let reached = last.and_then(|record| record.speedup);
+        [
+            rate.unwrap_or_default(),
+            reached.map_or_else(String::new, |speedup| format!("{speedup:.2}")),
+            factor(part.speedup_unlimited),
+            thousands(part.critical_path_calls.into()),
+        ]
+    };
+    let (with, without) = (figures(with), figures(without));
+    std::array::from_fn(|at| format!("{} / {}", with[at], without[at]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(name: &'static str, speedup: f64, chain: u32) -> PartRecord {
+        let record = |threads: usize, speedup: f64| SuiteRecord {
+            threads,
+            block: 10_000,
+            blocks: 1,
+            ns_per_call_min: 1_000.0,
+            ns_per_call_median: 1_000.0 / speedup,
+            ns_per_call_max: 1_000.0,
+            calls_per_s_median: 1e6 * speedup,
+            speedup: Some(speedup),
+            speedup_possible: threads as f64,
+            quiet_blocks: 1,
+            gas_per_call: 4_000.0,
+            state_root: String::new(),
+        };
+        PartRecord {
+            name,
+            about: "what they do",
+            records: vec![record(1, 1.0), record(2, speedup)],
+            critical_path_calls: chain,
+            keys_per_call: 2.0,
+            speedup_unlimited: 10_000.0 / f64::from(chain),
+            hot_key: String::new(),
+        }
+    }
+
+    #[test]
+    fn the_page_has_each_contract_with_and_without_what_it_does() {
+        let with = [
+            part("token", 1.9, 1),
+            part("sharded_pool", 1.8, 700),
+            part("unsharded_pool", 1.0, 10_000),
+        ];
+        let without = [part("token", 1.2, 400), part("sharded_pool", 1.1, 9_000)];
+        assert_eq!(
+            page_text(&with, &without),
+            "\
+| contract | calls of a block of 10,000 | calls/s on 2 threads | speed-up reached on 2 threads | possible \
+on any number of threads | longest chain | gas a call |
+| --- | --- | --: | --: | --: | --: | --: |
+| `token` | what they do | 1,900,000 / 1,200,000 | 1.90 / 1.20 | 10,000 / 25.0 | 1 / 400 | 4000 |
+| `sharded_pool` | what they do | 1,800,000 / 1,100,000 | 1.80 / 1.10 | 14.3 / 1.1 | 700 / 9,000 | 4000 |
+
+With its adds / with every add as a write.
+
+| contract | without | calls/s on 2 threads | speed-up reached on 2 threads | possible on any number of \
+threads | longest chain |
+| --- | --- | --: | --: | --: | --: |
+| `sharded_pool` | shards | 1,800,000 / 1,000,000 | 1.80 / 1.00 | 14.3 / 1.0 | 700 / 10,000 |
+
+With it / without.
+"
+        );
+        assert!(notes_text(&with).ends_with("unsharded_pool is sharded_pool without its shards."));
+        assert!(!page_text(&with[..1], &without).contains("shards"));
+    }
 }

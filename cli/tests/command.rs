@@ -5,6 +5,7 @@ mod support;
 use serde_json::Value;
 use std::io::Write;
 use support::{Scratch, fails, json_lines, prints, read, tollway};
+use tollway_benches::suite::{KINDS, Kind};
 
 const PAYMENTS: &str = "examples/payments.json";
 
@@ -409,7 +410,12 @@ fn demo_writes_pictures_of_all_levels() {
         serde_json::from_str::<Value>(&trace).expect("the Chrome trace is JSON");
     }
     assert!(text.contains("dex.reserves[0]"), "{text}");
-    assert!(text.contains("\ninvoice "), "{text}");
+    for Kind { name, .. } in KINDS {
+        assert!(text.contains(&format!("\n{name} ")), "{name} is not in:\n{text}");
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let note = "unsharded_pool is sharded_pool without its shards.";
+    assert!(words.join(" ").contains(note), "{text}");
     assert!(read(&scratch.path("out/suite.svg")).starts_with("<svg"));
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     assert_eq!(read(&scratch.path("out/index.html")).matches("<svg").count(), 5);

@@ -1,7 +1,7 @@
 //! Measures the mixed block, and each kind of call alone.
 
-use super::parts::{KINDS, Kind};
-use super::world::{Declared, Part, World};
+use super::parts::{ABLATIONS, KINDS, Kind};
+use super::world::{At, Declared, Part, World};
 use crate::Progress;
 use crate::contracts::expect_success;
 use crate::scaling::Scaling;
@@ -23,7 +23,7 @@ pub struct SuiteOptions {
     pub turns: TurnOptions,
     /// Calls of a block; at most [`BLOCK_CALLS_MAX`].
     pub block_calls: usize,
-    /// The kinds that are called, by name; all of them if empty.
+    /// The kinds that are called, by name; all of [`KINDS`] if empty.
     pub only: Vec<String>,
     /// Which access sections contracts are deployed with.
     pub declared: Declared,
@@ -100,7 +100,8 @@ pub fn run(options: &SuiteOptions, progress: Progress<'_>) -> anyhow::Result<Sui
     measure(options, &kinds(&options.only)?, progress)
 }
 
-/// Measures each of the kinds asked for alone. Progress is that of [`run`], once for each.
+/// Measures each of the kinds asked for alone; with none, all, and the [`ABLATIONS`] after them.
+/// Progress is that of [`run`], once for each.
 ///
 /// # Errors
 /// As for [`run`].
@@ -108,7 +109,11 @@ pub fn run_alone(
     options: &SuiteOptions,
     progress: Progress<'_>,
 ) -> anyhow::Result<Vec<PartRecord>> {
-    let parts = kinds(&options.only)?.into_iter().map(|kind| {
+    let mut chosen = kinds(&options.only)?;
+    if options.only.is_empty() {
+        chosen.extend(ABLATIONS.iter().map(|ablation| ablation.kind));
+    }
+    let parts = chosen.into_iter().map(|kind| {
         let report = measure(options, &[kind], progress).with_context(|| kind.name.to_owned())?;
         let plan = &report.trace.plan;
         Ok(PartRecord {
@@ -160,12 +165,11 @@ pub fn traced(
 ) -> anyhow::Result<TracedSuite> {
     let kinds = kinds(&[])?;
     let setting = Setting { declared: Declared::AsWritten, users, progress };
-    let blocks = draw_apart(&kinds, setting, 2, block_calls)?;
-    let trace = |threads| {
-        let config = Config { threads, trace: true, ..Config::default() };
-        Town::new(config, setting, &kinds, &blocks)?.trace(1)
-    };
-    Ok(TracedSuite { serial: trace(1)?, trace: trace(threads)? })
+    let config = |threads| Config { threads, trace: true, ..Config::default() };
+    let (world, blocks) = draw_in(config(1), &kinds, setting, 2, block_calls)?;
+    let serial = Town { world, blocks: &blocks }.trace(1)?;
+    let trace = Town::new(config(threads), setting, &kinds, &blocks)?.trace(1)?;
+    Ok(TracedSuite { trace, serial })
 }
 
 /// The kinds of these names, or all.
@@ -174,9 +178,10 @@ fn kinds(only: &[String]) -> anyhow::Result<Vec<Kind>> {
         return Ok(KINDS.to_vec());
     }
     let find = |name: &String| {
-        let found = KINDS.iter().find(|kind| kind.name == name).copied();
+        let all = || KINDS.iter().chain(ABLATIONS.iter().map(|ablation| &ablation.kind));
+        let found = all().find(|kind| kind.name == name).copied();
         found.with_context(|| {
-            let names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
+            let names: Vec<_> = all().map(|kind| kind.name).collect();
             format!("nothing of the suite is named {name}: there are {}", names.join(", "))
         })
     };
@@ -192,10 +197,12 @@ fn measure(
     let calls = options.block_calls;
     ensure!((1..=BLOCK_CALLS_MAX).contains(&calls), "a block has 1 to {BLOCK_CALLS_MAX} calls");
     let setting = Setting { declared: options.declared, users: options.users, progress };
-    let blocks = draw_apart(kinds, setting, options.turns.blocks + 1, calls)?;
+    // Blocks are drawn in the world that the last of them is traced in.
+    let config = Config { threads: 1, trace: true, ..Config::default() };
+    let (world, blocks) = draw_in(config, kinds, setting, options.turns.blocks + 1, calls)?;
     let town = |config| Town::new(config, setting, kinds, &blocks);
     let turns = turns::run(&options.turns, town, progress)?;
-    let trace = last_trace(setting, kinds, &blocks)?;
+    let trace = Town { world, blocks: &blocks }.trace(blocks.len() - 1)?;
     let one = turns.rows.iter().find(|row| row.threads == 1);
     let one = one.map(|row| row.figures().calls_per_s_median);
     let record = |row: &Row<Town<'_>>| {
@@ -240,8 +247,8 @@ fn draw(
     let mut random = Random::new(SEED);
     let weights: u64 = kinds.iter().map(|kind| u64::from(kind.weight)).sum();
     let block = |number| {
-        let at = world.at(number);
-        let call = |_| {
+        let first = world.at(number);
+        let call = |index| {
             let mut point = random.below(weights);
             let chosen = kinds.iter().position(|kind| {
                 let weight = u64::from(kind.weight);
@@ -249,23 +256,26 @@ fn draw(
                 point = point.wrapping_sub(weight);
                 is_it
             });
-            parts[chosen.unwrap_or(0)].call(&mut random, at)
+            parts[chosen.unwrap_or(0)].call(&mut random, At { index, ..first })
         };
         (0..calls).map(call).collect()
     };
     (0..blocks).map(block).collect()
 }
 
-/// The calls of all blocks, drawn in a world that is dropped.
-fn draw_apart(
+/// A world that is set up, and the calls of all blocks, drawn in it: they are as good in any other
+/// that is set up likewise.
+fn draw_in<'p>(
+    config: Config,
     kinds: &[Kind],
-    setting: Setting<'_>,
+    setting: Setting<'p>,
     blocks: usize,
     calls: usize,
-) -> anyhow::Result<Vec<Vec<Call>>> {
-    let mut world = setting.world(Config::default())?;
+) -> anyhow::Result<(World<'p>, Vec<Vec<Call>>)> {
+    let mut world = setting.world(config)?;
     let parts = set_up(&mut world, kinds)?;
-    Ok(draw(&world, kinds, parts, blocks, calls))
+    let blocks = draw(&world, kinds, parts, blocks, calls);
+    Ok((world, blocks))
 }
 
 fn set_up(world: &mut World<'_>, kinds: &[Kind]) -> anyhow::Result<Vec<Box<dyn Part>>> {
@@ -322,16 +332,6 @@ fn end_ns(trace: &BlockTrace) -> u64 {
     trace.phases.iter().map(|phase| phase.end_ns).fold(1, u64::max)
 }
 
-/// The plan of the last block.
-fn last_trace(
-    setting: Setting<'_>,
-    kinds: &[Kind],
-    blocks: &[Vec<Call>],
-) -> anyhow::Result<BlockTrace> {
-    let config = Config { threads: 1, trace: true, ..Config::default() };
-    Town::new(config, setting, kinds, blocks)?.trace(blocks.len() - 1)
-}
-
 impl Host for Town<'_> {
     fn runtime(&self) -> &Runtime {
         self.world.runtime()
@@ -360,8 +360,5 @@ pub fn drawn(
 ) -> anyhow::Result<(World<'static>, Vec<Vec<Call>>)> {
     let kinds = kinds(only)?;
     let setting = Setting { declared: Declared::AsWritten, users, progress: &|_, _| {} };
-    let mut world = setting.world(config)?;
-    let parts = set_up(&mut world, &kinds)?;
-    let blocks = draw(&world, &kinds, parts, blocks, calls);
-    Ok((world, blocks))
+    draw_in(config, &kinds, setting, blocks, calls)
 }

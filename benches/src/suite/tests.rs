@@ -1,11 +1,13 @@
 //! Small runs of everything.
 
 use super::*;
+use crate::contracts::expect_success;
 use crate::turns::TurnOptions;
+use std::collections::BTreeSet;
 use tollway::Compiler;
 use tollway::oracle::Oracle;
 use tollway::{Config, Runtime};
-use tollway_contracts_wasm::TOKEN;
+use tollway_contracts_wasm::{ALL, TOKEN};
 
 fn options(only: &[&str], declared: Declared) -> SuiteOptions {
     SuiteOptions {
@@ -54,6 +56,48 @@ fn without_adds_payments_to_one_shop_wait_for_each_other() {
     };
     assert_eq!(chain(Declared::AsWritten), 1);
     assert!(chain(Declared::AddsAsWrites) > 50);
+}
+
+#[test]
+fn weights_are_thousandths_and_names_are_of_contracts() {
+    assert_eq!(KINDS.iter().map(|kind| kind.weight).sum::<u32>(), 1_000);
+    let names: BTreeSet<_> = KINDS.iter().map(|kind| kind.name).collect();
+    assert_eq!(names.len(), KINDS.len(), "each once");
+    for name in &names {
+        assert!(ALL.iter().any(|(contract, _)| contract == name), "there is no contract {name}");
+    }
+    for Ablation { kind, of, .. } in ABLATIONS {
+        assert!(names.contains(of) && !names.contains(kind.name));
+    }
+}
+
+/// Of every kind, also of those that use something up, there are as many calls as a block may have of
+/// it, and more.
+#[test]
+fn every_kind_works_alone() {
+    for kind in KINDS.iter().chain(ABLATIONS.iter().map(|ablation| &ablation.kind)) {
+        let only = [kind.name.to_owned()];
+        let config = Config { threads: 2, ..Config::default() };
+        let (mut world, blocks) = drawn(config, &only, 300, 3, 1_500).unwrap();
+        for calls in blocks {
+            let block = world.block(calls);
+            let outcome = world.runtime_mut().execute(&block).unwrap();
+            expect_success(&block, &outcome.receipts)
+                .unwrap_or_else(|error| panic!("{}: {error:#}", kind.name));
+            world.runtime_mut().commit(outcome.batch).unwrap();
+        }
+    }
+}
+
+#[test]
+fn one_shard_makes_swaps_wait_that_many_do_not() {
+    let chain = |name| {
+        let report = run(&options(&[name], Declared::AsWritten), &|_, _| {}).unwrap();
+        report.trace.plan.critical_path_calls
+    };
+    let [Ablation { kind, of, .. }] = ABLATIONS else { panic!("there is one") };
+    assert_eq!(chain(kind.name), 1_000);
+    assert!(chain(of) < 150);
 }
 
 #[test]

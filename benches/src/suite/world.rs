@@ -44,6 +44,8 @@ pub struct At {
     pub time_ms: u64,
     /// How many accounts there are.
     pub users: usize,
+    /// The call's place in its block, from 0.
+    pub index: usize,
 }
 
 /// One kind of work, set up in a world.
@@ -62,6 +64,8 @@ pub struct World<'p> {
     pub users: usize,
     /// The tokens that every account holds.
     pub tokens: [Address; TOKENS],
+    /// The oracle that all read prices from, once there is one.
+    pub(super) oracle: Option<Address>,
     progress: Progress<'p>,
 }
 
@@ -83,6 +87,7 @@ impl<'p> World<'p> {
             contracts: 0,
             users,
             tokens: [Address::ZERO; TOKENS],
+            oracle: None,
             progress,
         };
         for token in 0..TOKENS {
@@ -143,10 +148,10 @@ impl<'p> World<'p> {
         self.set_up((0..self.users).map(approve).collect())
     }
 
-    /// Where and when the calls of a block will run, counted from now.
+    /// Where and when the first call of a block will run, counted from now.
     pub fn at(&self, block: usize) -> At {
         let height = self.runtime.head().0 + 1 + block as u64;
-        At { block, height, time_ms: time_ms(height), users: self.users }
+        At { block, height, time_ms: time_ms(height), users: self.users, index: 0 }
     }
 
     /// The runtime.

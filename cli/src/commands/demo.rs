@@ -3,11 +3,11 @@
 use crate::args::DemoArgs;
 use crate::chrome::chrome_trace;
 use crate::demo::{Level, Size, intro, measure, table};
-use crate::format::{count, wrapped};
+use crate::format::count;
 use crate::output::{self, write_quietly};
 use crate::picture::{Run, Section, page, svg};
 use crate::progress::with_bar;
-use crate::suite::{POSSIBLE, hot_keys_text, parts_text, records_text};
+use crate::suite::{hot_keys_text, notes_text, parts_text, records_text};
 use crate::traced::end_ns;
 use anyhow::Result;
 use tollway::Compiler;
@@ -68,7 +68,7 @@ fn suite(quick: bool) -> Result<TracedSuite> {
     output::print(&format!(
         "Each contract alone:\n\n{}\n{}\n",
         parts_text(&parts),
-        wrapped(POSSIBLE)
+        notes_text(&parts)
     ))?;
     let drawn = if quick { options.block_calls } else { DRAWN_CALLS };
     with_bar("suite, traced", |progress| suite::traced(2, drawn, options.users, progress))

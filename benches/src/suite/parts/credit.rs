@@ -1,23 +1,19 @@
 //! Lending and staking.
 
 use super::derivatives::{FEEDS, oracle};
-use super::{Kind, any_user};
+use super::{Kind, LONG_MS, any_user};
 use crate::contracts::{OPERATOR, call};
 use crate::suite::world::{At, Part, user};
 use crate::swaps::random::Random;
 use tollway::{Address, Call};
 use tollway_contracts_wasm::{FARM, LEND, STAKE};
 
-/// An epoch of everything that has some, and how long prices and rates are good for: no run is as
-/// long, so that none needs an upkeep that others would wait for.
-const LONG_MS: u64 = 1 << 41;
-
 /// What every account brings at the start.
 const DEPOSIT: u128 = 1 << 60;
 
 pub(super) const LEND_KIND: Kind = Kind {
     name: "lend",
-    weight: 80,
+    weight: 50,
     about: "deposits, loans and repayments of any user in two reserves, prices read from an oracle",
     make: |world| {
         let oracle = oracle(world)?;
@@ -63,7 +59,7 @@ impl Part for Loans {
 
 pub(super) const FARM_KIND: Kind = Kind {
     name: "farm",
-    weight: 30,
+    weight: 20,
     about: "any user joins",
     make: |world| {
         let [staked, reward, ..] = world.tokens;
@@ -75,7 +71,7 @@ pub(super) const FARM_KIND: Kind = Kind {
 
 pub(super) const STAKE_KIND: Kind = Kind {
     name: "stake",
-    weight: 30,
+    weight: 20,
     about: "any user stakes",
     make: |world| {
         let token = world.tokens[0];

@@ -1,11 +1,11 @@
 //! Prices, and what hangs on them.
 
-use super::{Kind, any_user};
+use super::{Kind, LONG_MS, any_user, warm_up};
 use crate::contracts::{OPERATOR, call};
 use crate::suite::world::{At, Part, World, user};
 use crate::swaps::random::Random;
 use tollway::{Address, Call};
-use tollway_contracts_wasm::{OPTIONS, ORACLE};
+use tollway_contracts_wasm::{OPTIONS, ORACLE, PERP};
 
 /// Reporters of the oracle: the first users.
 const REPORTERS: u64 = 5;
@@ -21,16 +21,20 @@ const AGE_MAX_MS: u64 = 1 << 40;
 
 pub(super) const ORACLE_KIND: Kind = Kind {
     name: "oracle",
-    weight: 20,
-    about: "reports of five reporters on 256 feeds, one in eight an update of the median",
+    weight: 10,
+    about: "reports of five reporters on 256 feeds, within a hundredth of each other, one in eight an \
+            update of the median",
     make: |world| {
         let oracle = oracle(world)?;
         Ok(Box::new(Reports { oracle, next: 0 }))
     },
 };
 
-/// An oracle all of whose feeds have a price of about one.
+/// The oracle, all of whose feeds have a price of about one: the same for all who ask.
 pub(super) fn oracle(world: &mut World<'_>) -> anyhow::Result<Address> {
+    if let Some(oracle) = world.oracle {
+        return Ok(oracle);
+    }
     let reporters: Vec<Address> = (0..REPORTERS).map(|seat| user(seat as usize)).collect();
     let oracle = world.deploy(ORACLE, (OPERATOR, 3u8, AGE_MAX_MS), (reporters,))?;
     let seats = (0..REPORTERS).flat_map(|seat| {
@@ -40,6 +44,7 @@ pub(super) fn oracle(world: &mut World<'_>) -> anyhow::Result<Address> {
     world.set_up(seats.collect())?;
     let update = |feed: u64| call(OPERATOR, oracle, "update", (feed as u32,));
     world.set_up((0..FEEDS).map(update).collect())?;
+    world.oracle = Some(oracle);
     Ok(oracle)
 }
 
@@ -60,7 +65,7 @@ impl Part for Reports {
         if self.next.is_multiple_of(8) {
             return call(OPERATOR, self.oracle, "update", (feed as u32,));
         }
-        report(self.oracle, seat, feed, PRICE_SCALE + random.below(1_000_000))
+        report(self.oracle, seat, feed, PRICE_SCALE + random.below(PRICE_SCALE / 100))
     }
 }
 
@@ -72,7 +77,7 @@ const EXPIRY_MS: u64 = 1 << 50;
 
 pub(super) const OPTIONS_KIND: Kind = Kind {
     name: "options",
-    weight: 30,
+    weight: 20,
     about: "calls of 32 strikes, written by any user or passed on",
     make: |world| {
         let oracle = oracle(world)?;
@@ -114,5 +119,74 @@ impl Part for Options {
         }
         let to = user(any_user(random, at));
         call(user(from), self.options, "transfer", (series(from as u64), to, amount))
+    }
+}
+
+/// Shares of what a position is worth, in ten-thousandths: to open it, to keep it, for liquidators,
+/// and the fee. Traders bring five times what the first asks for, and prices move by a hundredth, so
+/// that no position of theirs ends against their will.
+const MARGINS_BP: [u16; 4] = [1_000, 500, 100, 5];
+
+pub(super) const PERP_KIND: Kind = Kind {
+    name: "perp",
+    weight: 30,
+    about: "positions of any user, long or short, opened, closed in part or in whole, or given margin, \
+            at the oracle's price",
+    make: |world| {
+        let oracle = oracle(world)?;
+        let quote = world.tokens[1];
+        let [initial, maintenance, liquidation, fee] = MARGINS_BP;
+        // Greatest age of a price, greatest funding in millionths a day, and where it is reached.
+        let terms = (initial, maintenance, liquidation, fee, LONG_MS, 1_000u32, SKEW_FULL);
+        let perp = world.deploy(PERP, (quote, oracle, 0u32, OPERATOR, terms), ())?;
+        world.set_up(vec![
+            call(OPERATOR, quote, "mint", (OPERATOR, POOL)),
+            call(OPERATOR, quote, "approve", (perp, u128::MAX)),
+            call(OPERATOR, perp, "deposit", (POOL,)),
+        ])?;
+        world.approve(quote, perp)?;
+        let mut positions = Positions { perp, held: vec![(false, 0); world.users] };
+        warm_up(world, &mut positions, 2 * world.users)?;
+        world.set_up(vec![call(OPERATOR, perp, "update_funding", ())])?;
+        Ok(Box::new(positions))
+    },
+};
+
+/// How far apart the sides are when funding is highest.
+const SKEW_FULL: u128 = 1 << 40;
+
+/// What the provider of the pool brings: more than all positions are worth.
+const POOL: u128 = 1 << 90;
+
+struct Positions {
+    perp: Address,
+    /// Of every user: whether it is long, and how large it is.
+    held: Vec<(bool, u128)>,
+}
+
+impl Part for Positions {
+    fn call(&mut self, random: &mut Random, at: At) -> Call {
+        let trader = any_user(random, at);
+        let (long, size) = &mut self.held[trader];
+        if *size == 0 {
+            *long = random.below(2) == 1;
+        }
+        let long = *long;
+        let amount = u128::from(1_000 + random.below(1_000_000));
+        match random.below(10) {
+            0..4 if *size > 0 => {
+                // Half of the time all of it.
+                let closed = if random.below(2) == 0 { *size } else { amount.min(*size) };
+                *size -= closed;
+                let limit = if long { 0 } else { u128::MAX };
+                call(user(trader), self.perp, "close", (long, closed, limit))
+            }
+            4 if *size > 0 => call(user(trader), self.perp, "add_margin", (long, amount)),
+            _ => {
+                *size += amount;
+                let limit = if long { u128::MAX } else { 0 };
+                call(user(trader), self.perp, "open", (long, amount, amount / 2, limit))
+            }
+        }
     }
 }

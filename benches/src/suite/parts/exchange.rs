@@ -8,7 +8,7 @@ use tollway::{Address, Call};
 use tollway_contracts_wasm::{PAIR, ROUTER, SHARDED_POOL};
 
 /// Pairs that are traded.
-const PAIRS: usize = 64;
+pub(super) const PAIRS: usize = 64;
 
 /// What each side of a pair holds at the start.
 const RESERVE: u128 = 1 << 60;
@@ -21,7 +21,7 @@ const FEE_BP: u16 = 30;
 
 pub(super) const PAIR_KIND: Kind = Kind {
     name: "pair",
-    weight: 80,
+    weight: 100,
     about: "swaps in 64 pairs, the k-th one k times rarer than the first",
     make: |world| {
         let [token0, token1, ..] = world.tokens;
@@ -37,7 +37,7 @@ pub(super) const PAIR_KIND: Kind = Kind {
 };
 
 /// Pairs of two tokens, filled by the operator.
-fn pairs(
+pub(super) fn pairs(
     world: &mut World<'_>,
     token0: Address,
     token1: Address,
@@ -75,7 +75,7 @@ impl Part for Swaps {
 
 pub(super) const ROUTER_KIND: Kind = Kind {
     name: "router",
-    weight: 100,
+    weight: 60,
     about: "trades of any user along two pairs, out of 64 on the way to a token and 64 from it",
     make: |world| {
         let [_, token1, token2, token3] = world.tokens;
@@ -121,35 +121,45 @@ const SHARDS: u32 = 16;
 
 pub(super) const SHARDED_POOL_KIND: Kind = Kind {
     name: "sharded_pool",
-    weight: 60,
+    weight: 50,
     about: "swaps of any user in one market of 16 shards",
-    make: |world| {
-        let [token0, token1, ..] = world.tokens;
-        // Fee, shards, band.
-        let pool = world.deploy(SHARDED_POOL, (token0, token1, FEE_BP, SHARDS, 500u16), ())?;
-        let mut fill = Vec::new();
-        for token in [token0, token1] {
-            fill.push(call(OPERATOR, token, "mint", (OPERATOR, RESERVE)));
-            fill.push(call(OPERATOR, token, "approve", (pool, u128::MAX)));
-        }
-        let all: Vec<u32> = (0..SHARDS).collect();
-        fill.push(call(OPERATOR, pool, "add_liquidity", (RESERVE, RESERVE, 0u128, all)));
-        world.set_up(fill)?;
-        world.approve(token0, pool)?;
-        world.approve(token1, pool)?;
-        Ok(Box::new(ShardedSwaps { pool, tokens: [token0, token1] }))
-    },
+    make: |world| sharded(world, SHARDS),
 };
+
+pub(super) const UNSHARDED_POOL_KIND: Kind = Kind {
+    name: "unsharded_pool",
+    about: "the same swaps in a market of one shard",
+    make: |world| sharded(world, 1),
+    ..SHARDED_POOL_KIND
+};
+
+fn sharded(world: &mut World<'_>, shards: u32) -> anyhow::Result<Box<dyn Part>> {
+    let [token0, token1, ..] = world.tokens;
+    // Fee, shards, band.
+    let pool = world.deploy(SHARDED_POOL, (token0, token1, FEE_BP, shards, 500u16), ())?;
+    let mut fill = Vec::new();
+    for token in [token0, token1] {
+        fill.push(call(OPERATOR, token, "mint", (OPERATOR, RESERVE)));
+        fill.push(call(OPERATOR, token, "approve", (pool, u128::MAX)));
+    }
+    let all: Vec<u32> = (0..shards).collect();
+    fill.push(call(OPERATOR, pool, "add_liquidity", (RESERVE, RESERVE, 0u128, all)));
+    world.set_up(fill)?;
+    world.approve(token0, pool)?;
+    world.approve(token1, pool)?;
+    Ok(Box::new(ShardedSwaps { pool, tokens: [token0, token1], shards }))
+}
 
 struct ShardedSwaps {
     pool: Address,
     tokens: [Address; 2],
+    shards: u32,
 }
 
 impl Part for ShardedSwaps {
     fn call(&mut self, random: &mut Random, at: At) -> Call {
         let trader = user(any_user(random, at));
-        let shard = random.below(SHARDS.into()) as u32;
+        let shard = random.below(self.shards.into()) as u32;
         let [mut token_in, mut token_out] = self.tokens;
         if random.below(2) == 0 {
             std::mem::swap(&mut token_in, &mut token_out);

@@ -1,18 +1,19 @@
 //! Payments of businesses.
 
-use super::{Kind, Zipf, any_user};
+use super::exchange::{PAIRS, pairs};
+use super::{Kind, Zipf, any_user, warm_up};
 use crate::contracts::{call, time_ms};
 use crate::suite::world::{At, Part, USERS, user};
 use crate::swaps::random::Random;
 use tollway::{Address, Call};
-use tollway_contracts_wasm::{CHANNEL, INVOICE, SUBSCRIPTION};
+use tollway_contracts_wasm::{CHANNEL, INVOICE, PAY, ROUTER, SUBSCRIPTION};
 
 /// Merchants: the first users.
-const MERCHANTS: usize = 100;
+pub(super) const MERCHANTS: usize = 100;
 
 pub(super) const INVOICE_KIND: Kind = Kind {
     name: "invoice",
-    weight: 60,
+    weight: 40,
     about: "payments of invoices of 100 merchants, the k-th one k times rarer than the first, and \
             new invoices as often",
     make: |world| {
@@ -55,9 +56,70 @@ impl Part for Invoices {
 /// What an invoice is about.
 const AMOUNT: u128 = 1_000;
 
+pub(super) const PAY_KIND: Kind = Kind {
+    name: "pay",
+    weight: 20,
+    about: "quotes of 100 merchants, and payments of these: three in four in another token, along one of \
+            64 pairs; of both the k-th one is k times rarer than the first",
+    make: |world| {
+        let [.., other, token] = world.tokens;
+        let pairs = pairs(world, other, token, PAIRS)?;
+        let router = world.deploy(ROUTER, (), ())?;
+        let invoices = world.deploy(INVOICE, (), ())?;
+        let pay = world.deploy(PAY, (router, invoices), ())?;
+        world.approve(token, pay)?;
+        world.approve(other, pay)?;
+        let popular = [MERCHANTS, PAIRS].map(Zipf::new);
+        let mut checkout = Checkout { pay, pairs, token, other, quoted: Vec::new(), popular };
+        let calls = OPEN.min(world.users);
+        warm_up(world, &mut checkout, calls)?;
+        Ok(Box::new(checkout))
+    },
+};
+
+struct Checkout {
+    pay: Address,
+    pairs: Vec<Address>,
+    /// What merchants want, and what payers have instead.
+    token: Address,
+    other: Address,
+    /// Merchant and number of orders that nobody has paid.
+    quoted: Vec<(usize, u128)>,
+    /// Of merchants and pairs.
+    popular: [Zipf; 2],
+}
+
+impl Part for Checkout {
+    fn call(&mut self, random: &mut Random, at: At) -> Call {
+        let [merchants, pairs] = &self.popular;
+        if self.quoted.is_empty() || (self.quoted.len() < OPEN && random.below(2) == 0) {
+            let merchant = merchants.draw(random);
+            let order = u128::from(random.next_word());
+            self.quoted.push((merchant, order));
+            // Token, amount, payer, expiry.
+            let quote = (self.token, AMOUNT, Address::ZERO, u64::MAX);
+            return call(user(merchant), self.pay, "quote", (order, quote));
+        }
+        let picked = random.below(self.quoted.len() as u64) as usize;
+        let (merchant, order) = self.quoted.swap_remove(picked);
+        let payer = user(any_user(random, at));
+        if random.below(4) == 0 {
+            return call(payer, self.pay, "pay", (user(merchant), order, self.token));
+        }
+        let pair = self.pairs[pairs.draw(random)];
+        // Pair, token in, token out, whom it pays; and no pair after it.
+        let path = (
+            (pair, self.other, self.token, self.pay),
+            Vec::<(Address, Address, Address, Address)>::new(),
+        );
+        let args = (user(merchant), order, self.token, path, 2 * AMOUNT);
+        call(payer, self.pay, "pay_with", args)
+    }
+}
+
 pub(super) const SUBSCRIPTION_KIND: Kind = Kind {
     name: "subscription",
-    weight: 40,
+    weight: 20,
     about: "merchants charge one payer after the other, each once a block at most",
     make: |world| {
         let subscription = world.deploy(SUBSCRIPTION, (), ())?;
@@ -102,7 +164,7 @@ impl Part for Charges {
 
 pub(super) const CHANNEL_KIND: Kind = Kind {
     name: "channel",
-    weight: 10,
+    weight: 5,
     about: "any user opens a channel to another",
     make: |world| {
         let token = world.tokens[2];

@@ -5,10 +5,12 @@ use crate::format::{count, wrapped};
 use crate::output;
 use crate::progress::with_bar;
 use crate::scaling;
-use crate::suite::{POSSIBLE, hot_keys_text, page_text, parts_text, records_text, shares_text};
+use crate::suite::{
+    POSSIBLE, hot_keys_text, notes_text, page_text, parts_text, records_text, shares_text,
+};
 use anyhow::Result;
 use serde_json::json;
-use tollway_benches::suite::{Declared, SuiteOptions, USERS, run as run_mixed, run_alone};
+use tollway_benches::suite::{Declared, KINDS, SuiteOptions, USERS, run as run_mixed, run_alone};
 use tollway_benches::turns::TurnOptions;
 
 pub(super) fn run(args: &SuiteArgs, measure: &MeasureArgs) -> Result<()> {
@@ -21,7 +23,10 @@ pub(super) fn run(args: &SuiteArgs, measure: &MeasureArgs) -> Result<()> {
     };
     if args.page {
         let with = with_bar("suite", |progress| run_alone(&options, progress))?;
-        let options = SuiteOptions { declared: Declared::AddsAsWrites, ..options };
+        let mut options = SuiteOptions { declared: Declared::AddsAsWrites, ..options };
+        if options.only.is_empty() {
+            options.only = KINDS.iter().map(|kind| kind.name.to_owned()).collect();
+        }
         let without = with_bar("without adds", |progress| run_alone(&options, progress))?;
         return output::print(&page_text(&with, &without));
     }
@@ -34,7 +39,7 @@ pub(super) fn run(args: &SuiteArgs, measure: &MeasureArgs) -> Result<()> {
             "{}\n\n{}\n{}",
             setting(&options),
             parts_text(&parts),
-            wrapped(POSSIBLE)
+            notes_text(&parts)
         ));
     }
     let report = with_bar("suite", |progress| run_mixed(&options, progress))?;
