@@ -24,7 +24,9 @@ fn main() -> anyhow::Result<()> {
     let blocks = args.next().map_or(Ok(20), |count| count.parse()).context("BLOCKS")?;
     let only: Vec<String> = args.collect();
     let number = |name: &str, default: usize| {
-        std::env::var(name).map_or(Ok(default), |value| value.parse()).with_context(|| name.to_owned())
+        std::env::var(name)
+            .map_or(Ok(default), |value| value.parse())
+            .with_context(|| name.to_owned())
     };
     let (users, calls) = (number("USERS", USERS)?, number("CALLS", BLOCK_CALLS)?);
     let reset_whole = std::env::var("RESET").is_ok_and(|reset| reset == "whole");
@@ -33,7 +35,7 @@ fn main() -> anyhow::Result<()> {
     if let Ok(wait) = std::env::var("PROFILE_WAIT_MS") {
         std::thread::sleep(Duration::from_millis(wait.parse().context("PROFILE_WAIT_MS")?));
     }
-    let mut times = Vec::new();
+    let mut times: Vec<[u64; 6]> = Vec::new();
     for block in blocks {
         let block: Block = world.block(block);
         let clock = Instant::now();
@@ -41,9 +43,27 @@ fn main() -> anyhow::Result<()> {
         let failed = outcome.receipts.iter().filter(|receipt| !receipt.is_success()).count();
         ensure!(failed == 0, "{failed} calls failed in block {}", block.height);
         world.runtime_mut().commit(outcome.batch)?;
-        times.push(clock.elapsed().as_nanos() / calls as u128);
+        let all = clock.elapsed().as_nanos() as u64;
+        let stats = outcome.stats;
+        let phases = [stats.resolve_ns, stats.plan_ns, stats.execute_ns, stats.repair_ns];
+        let commit = all.saturating_sub(phases.iter().sum());
+        let [resolve, plan, lanes, settle] = phases;
+        times.push([all, resolve, plan, lanes, settle, commit].map(|ns| ns / calls as u64));
     }
-    times.sort_unstable();
-    println!("{} ns a call in the median of {} blocks", times[times.len() / 2], times.len());
+    let median = |part: usize| {
+        let mut times: Vec<u64> = times.iter().map(|times| times[part]).collect();
+        times.sort_unstable();
+        times[times.len() / 2]
+    };
+    println!(
+        "{} ns a call in the median of {} blocks: resolve {}, plan {}, lanes {}, settle {}, rest {}",
+        median(0),
+        times.len(),
+        median(1),
+        median(2),
+        median(3),
+        median(4),
+        median(5),
+    );
     Ok(())
 }

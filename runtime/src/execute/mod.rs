@@ -23,6 +23,7 @@ pub(crate) mod below;
 pub(crate) mod call;
 pub(crate) mod cells;
 pub(crate) mod host;
+mod order;
 pub(crate) mod overlay;
 pub(crate) mod pool;
 pub(crate) mod transient;
@@ -100,7 +101,7 @@ struct Lanes<'b> {
     cells: Cells<Cell>,
     results: Cells<LaneResult>,
     waits: Vec<AtomicU32>,
-    /// Calls that wait for nobody, in block order.
+    /// Calls that wait for nobody, see [`order`].
     roots: Vec<u32>,
     next_root: AtomicUsize,
     /// Nodes that have not finished.
@@ -133,15 +134,7 @@ pub(crate) fn run_lanes(
     results.start(resolved.call_count());
     spans.start(if clock.is_some() { resolved.call_count() } else { 0 });
     let queues: Vec<Queue<u32>> = workers.iter().map(|_| Queue::new_lifo()).collect();
-    let (mut roots, mut calls) = (Vec::with_capacity(resolved.call_count()), 0);
-    for (call, target) in resolved.targets().enumerate() {
-        if matches!(target, Target::Method { declared: true, .. }) {
-            calls += 1;
-            if plan.graph.waits[call] == 0 {
-                roots.push(call as u32);
-            }
-        }
-    }
+    let (roots, calls) = order::roots(resolved, plan);
     let lanes = Lanes {
         block,
         resolved,

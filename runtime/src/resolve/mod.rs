@@ -63,6 +63,8 @@ pub(crate) enum Target {
     /// It can run.
     Method {
         contract: ContractIndex,
+        /// The contract's code, as [`Code::index`](crate::engine::code::Code) has it.
+        code: u32,
         method: u32,
         /// Whether its access set is known.
         declared: bool,
@@ -402,8 +404,9 @@ impl Resolver<'_> {
         let Some(method) = method else {
             return Err(refuse(unknown_method(call.contract, &call.method)));
         };
+        let code = registry.contract(contract).code.index as u32;
         let target = |declared, steps| {
-            Ok(Target::Method { contract, method: method as u32, declared, steps })
+            Ok(Target::Method { contract, code, method: method as u32, declared, steps })
         };
         if let Some(program) = registry.program(contract, method, limits)
             && program.fits(&call.args)
@@ -483,7 +486,9 @@ impl Resolved {
                 list.push(0, *mode, false, |bytes| bytes.extend_from_slice(key));
             }
             chunk.starts.push(list.len() as u32);
-            chunk.targets.push(Target::Method { contract: 0, method: 0, declared: true, steps: 0 });
+            let (contract, code, method) = (0, 0, 0);
+            let target = Target::Method { contract, code, method, declared: true, steps: 0 };
+            chunk.targets.push(target);
         }
         list.finish(&mut chunk);
         Self::of_chunks(vec![chunk], calls.len())
