@@ -143,28 +143,28 @@ fn load_slot<T: Typed>(slot: Slot) -> Option<T> {
 #[inline(never)]
 fn load<T: Typed>(key: &[u8]) -> Option<T> {
     let mut buffer = Buffer::<STACK_BYTES_MAX>::new();
-    or_trap(match sys::read(key, &mut buffer)? {
+    Some(or_trap(match sys::read(key, &mut buffer)? {
         Ok(bytes) => decode_all(bytes),
         Err(_) if is_small::<T>() => None,
         Err(length) => decode_all(&sys::read_vec(key, length)),
-    })
+    }))
 }
 
 /// The transient value under `key`. One that is not of type `T` traps.
 #[inline(always)]
 fn load_transient<T: Typed>(key: &[u8]) -> Option<T> {
     let mut buffer = Buffer::<STACK_BYTES_MAX>::new();
-    or_trap(match sys::transient_read(key, &mut buffer)? {
+    Some(or_trap(match sys::transient_read(key, &mut buffer)? {
         Ok(bytes) => decode_all(bytes),
         Err(_) if is_small::<T>() => None,
         Err(length) => decode_all(&sys::transient_read_vec(key, length)),
-    })
+    }))
 }
 
 #[inline(always)]
-fn or_trap<T>(value: Option<T>) -> Option<T> {
+pub(crate) fn or_trap<T>(value: Option<T>) -> T {
     match value {
-        Some(value) => Some(value),
+        Some(value) => value,
         None => trap(),
     }
 }
