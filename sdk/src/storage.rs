@@ -103,7 +103,10 @@ fn touch<K: KeyPart, R>(
                 break 'found slot;
             }
         }
-        let bytes = key_bytes(field, key);
+        let bytes = match fixed_size::<K>() {
+            Some(size) if size <= SHORT_KEY_BYTES => short_key_bytes(field, key),
+            _ => key_bytes(field, key),
+        };
         match window::find(&bytes, need) {
             Some(slot) => slot,
             None => return at_host(bytes.as_slice()),
@@ -118,6 +121,16 @@ pub(crate) fn key_bytes<K: KeyPart>(field: u8, key: &K) -> Key {
     bytes.push(&[field]);
     key.push_to(&mut bytes);
     bytes
+}
+
+/// Keys of up to so many bytes are built by a function, where that is seldom done: it need not stand
+/// wherever a key is touched. A longer one, which holds an address, would have to be put into memory for
+/// it first, also where it then is the next slot's.
+const SHORT_KEY_BYTES: usize = 31;
+
+#[inline(never)]
+fn short_key_bytes<K: KeyPart>(field: u8, key: &K) -> Key {
+    key_bytes(field, key)
 }
 
 /// Touches a key through the host.
