@@ -73,7 +73,9 @@ fn map_model(map: &mut BTreeMap<u64, u64>, op: &MapOp) -> Vec<(u64, u64)> {
             range.rev().take(count as usize).map(entry).collect()
         }
         MapOp::RemoveFirst(count) => {
-            (0..count).for_each(|_| drop(map.pop_first()));
+            for _ in 0..count {
+                map.pop_first();
+            }
             Vec::new()
         }
     }
