@@ -12,6 +12,8 @@ pub(crate) struct Sources {
     pub(crate) target_dir: PathBuf,
     /// Whether there is a lock file.
     pub(crate) is_locked: bool,
+    /// The contracts that are meant where none is named: the folder's own, else those of its workspace.
+    pub(crate) contracts: Vec<String>,
     root: PathBuf,
     /// Packages in other folders of this machine that it depends on, with their names.
     elsewhere: BTreeMap<PathBuf, String>,
@@ -26,6 +28,7 @@ impl Sources {
         Ok(Self {
             target_dir: path("target_directory").unwrap_or_else(|| root.join("target")),
             is_locked: root.join("Cargo.lock").is_file(),
+            contracts: contracts(folder, &metadata),
             elsewhere: elsewhere(&root, metadata)?,
             root,
         })
@@ -55,6 +58,30 @@ fn metadata(folder: &Path) -> Result<Value, BuildError> {
         return Err(refused(&output.stderr));
     }
     serde_json::from_slice(&output.stdout).map_err(|error| refused(error.to_string().as_bytes()))
+}
+
+/// The identifiers of the packages that give Wasm: that of the folder or, in the folder of a workspace
+/// without a package of its own, those that Cargo builds there.
+fn contracts(folder: &Path, metadata: &Value) -> Vec<String> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let manifest = folder.join("Cargo.toml");
+    let manifest = manifest.canonicalize().unwrap_or(manifest);
+    let is_here = |package: &Value| {
+        let path = package["manifest_path"].as_str().map(Path::new);
+        path.is_some_and(|path| path.canonicalize().is_ok_and(|path| path == manifest))
+    };
+    let is_contract = |package: &Value| {
+        let mut targets = list(&package["targets"]).into_iter();
+        targets.any(|target| list(&target["crate_types"]).contains(&"cdylib".into()))
+    };
+    let id = |package: &Value| package["id"].as_str().map(str::to_owned);
+    let packages = list(&metadata["packages"]);
+    if let Some(own) = packages.iter().find(|package| is_here(package)) {
+        return id(own).into_iter().filter(|_| is_contract(own)).collect();
+    }
+    let default = list(&metadata["workspace_default_members"]);
+    let built = packages.iter().filter(|package| default.contains(&package["id"]));
+    built.filter(|package| is_contract(package)).filter_map(id).collect()
 }
 
 /// The packages outside of a workspace that its packages depend on by path, and those that these do.

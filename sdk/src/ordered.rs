@@ -10,6 +10,9 @@
 //! removal changes one node nearly always. An inner node's first separator means nothing: what is less
 //! than the second one belongs to the first child.
 //!
+//! A node stays as the bytes that it is stored as: a search decodes the keys that it compares, and a
+//! change puts other bytes in the place of some.
+//!
 //! # Invariants
 //! 1. Every node but the root holds something (`contracts/bench/collections`), so a walk over entries
 //!    visits no more nodes than it finds entries, times the depth.
@@ -18,9 +21,9 @@
 
 use crate::group::{Kind, whole};
 use crate::key::{Key, KeyPart};
-use crate::storage::{Cell, Item, Storage, key_bytes};
-use crate::sys::{self, Buffer, trap};
-use crate::typed::{Sink, Typed};
+use crate::storage::{Cell, Item, Storage, key_bytes, or_trap};
+use crate::sys::{self, trap};
+use crate::typed::{Typed, fixed_size, is_small, max_sizes, sum_sizes, with_encoded};
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 use core::ops::Bound;
@@ -32,8 +35,12 @@ const NODE_MAX: usize = 16;
 /// The number of the root.
 const ROOT: u32 = 0;
 
-/// Nodes of up to so many bytes are read onto the stack.
-const NODE_STACK_BYTES: usize = 768;
+/// Room for so many bytes is made before a node is read; one that is longer is read twice.
+const NODE_BYTES: usize = 768;
+
+/// How a node begins: as one that holds entries, or one that holds children.
+const LEAF: u8 = 0;
+const INNER: u8 = 1;
 
 /// A map in the order of its keys, with the entries from a bound on. All calls that change it wait for
 /// each other; put it into a [`Group`](crate::Group) by market, by owner, and only calls of one market
@@ -60,11 +67,27 @@ whole!(OrderedMap<K: OrderedKey, V: Typed>, V::TYPE);
 pub trait OrderedKey: Typed + Ord + Clone {}
 impl<K: Typed + Ord + Clone> OrderedKey for K {}
 
-/// What a node holds: entries or, if it is an inner one, children by their least keys.
+/// A node: parts by their keys, which are entries or, in an inner one, the numbers of children.
 struct Node<K, V> {
-    // Dropped first, because allocated last.
-    entries: Vec<(K, V)>,
-    children: Vec<(K, u32)>,
+    /// Where parts start, and where the last one ends, if their size is not always the same. Dropped
+    /// first, because allocated last.
+    starts: Vec<usize>,
+    /// What is stored: [`LEAF`] or [`INNER`], then the parts.
+    bytes: Vec<u8>,
+    /// How many parts there are.
+    count: usize,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+/// What a removal left of a node.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// Nothing: it is gone.
+    Nothing,
+    /// An inner node with one child.
+    Child,
+    /// Something else.
+    Enough,
 }
 
 /// The way in which a walk goes.
@@ -79,61 +102,56 @@ impl<K: OrderedKey, V: Typed, P: KeyPart + Clone> OrderedMap<K, V, P> {
     pub fn get(&self, key: &K) -> Option<V> {
         let mut number = ROOT;
         loop {
-            let mut node = self.load(number);
-            if node.children.is_empty() {
-                let place = find(&node.entries, key).ok()?;
-                return Some(node.entries.swap_remove(place).1);
+            let node = self.load(number);
+            let after = node.place_after(key);
+            if !node.is_inner() {
+                let place = node.place_of(key, after)?;
+                return Some(node.entry(place).1);
             }
-            number = child(&node.children, key).1;
+            number = node.child(before(after));
         }
     }
 
     /// Sets the value under `key`. Writes.
     pub fn set(&self, key: K, value: V) {
-        let Some((separator, right)) = self.set_below(ROOT, key, value) else { return };
+        let Some((separator, right)) = self.set_below(ROOT, &(key, value)) else { return };
         let left = self.new_number();
         let root = self.load(ROOT);
-        self.store(left, &root);
+        self.store(left, &root.bytes);
         drop(root);
-        let mut root = Node::new();
-        root.children.push((separator.clone(), left));
-        root.children.push((separator, right));
-        self.store(ROOT, &root);
+        let parts = ((separator.clone(), left), (separator, right));
+        self.store(ROOT, &Node::<K, V>::of([INNER].into()).with(0, 0, &parts));
     }
 
     /// Removes the value under `key`, and returns it. Writes.
     pub fn remove(&self, key: &K) -> Option<V> {
-        let (value, is_empty) = self.remove_below(ROOT, key)?;
-        if is_empty {
-            // An empty map leaves no key behind.
-            <Item<u32> as Cell>::at(self.field, self.prefix.clone()).remove();
-            return Some(value);
-        }
-        // A root with one child is that child.
-        loop {
-            let root = self.load(ROOT);
-            let &[(_, only)] = &root.children[..] else { return Some(value) };
-            drop(root);
-            let child = self.load(only);
-            self.store(ROOT, &child);
-            drop(child);
-            sys::remove(self.key(only).as_slice());
+        let (value, left) = self.remove_below(ROOT, key)?;
+        self.mend_root(left);
+        Some(value)
+    }
+
+    /// Removes the first `count` entries, or all if there are fewer. Writes, each node once: what is
+    /// worked off from the front is better removed at the end, all at once.
+    pub fn remove_first(&self, count: u32) {
+        if count > 0 {
+            let left = self.remove_first_below(ROOT, &mut (count as usize));
+            self.mend_root(left);
         }
     }
 
     /// The entry with the least key. Reads.
     pub fn first(&self) -> Option<(K, V)> {
-        self.ascend(Bound::Unbounded, 1).pop()
+        self.end(Way::Up)
     }
 
     /// The entry with the greatest key. Reads.
     pub fn last(&self) -> Option<(K, V)> {
-        self.descend(Bound::Unbounded, 1).pop()
+        self.end(Way::Down)
     }
 
     /// Whether there are no entries. Reads.
     pub fn is_empty(&self) -> bool {
-        self.load(ROOT).is_empty()
+        self.load(ROOT).count == 0
     }
 
     /// Up to `count` entries from a bound on, by growing key. Reads.
@@ -146,6 +164,20 @@ impl<K: OrderedKey, V: Typed, P: KeyPart + Clone> OrderedMap<K, V, P> {
         self.walk(from, count, Way::Down)
     }
 
+    /// The entry at which a way begins.
+    fn end(&self, way: Way) -> Option<(K, V)> {
+        let mut number = ROOT;
+        loop {
+            let node = self.load(number);
+            let last = node.count.checked_sub(1)?;
+            let place = if way == Way::Up { 0 } else { last };
+            if !node.is_inner() {
+                return Some(node.entry(place));
+            }
+            number = node.child(place);
+        }
+    }
+
     fn walk(&self, from: Bound<&K>, count: u32, way: Way) -> Vec<(K, V)> {
         let count = count as usize;
         let mut found = Vec::with_capacity(count.min(2 * NODE_MAX));
@@ -155,6 +187,7 @@ impl<K: OrderedKey, V: Typed, P: KeyPart + Clone> OrderedMap<K, V, P> {
         found
     }
 
+    #[inline(never)]
     fn walk_below(
         &self,
         number: u32,
@@ -163,201 +196,305 @@ impl<K: OrderedKey, V: Typed, P: KeyPart + Clone> OrderedMap<K, V, P> {
         way: Way,
         found: &mut Vec<(K, V)>,
     ) {
-        // Dropped the other way round: entries first, because allocated last.
-        let Node { children, entries } = self.load(number);
-        let is_in = |key: &K| match (from, way) {
-            (Bound::Unbounded, _) => true,
-            (Bound::Included(from), Way::Up) => key >= from,
-            (Bound::Excluded(from), Way::Up) => key > from,
-            (Bound::Included(from), Way::Down) => key <= from,
-            (Bound::Excluded(from), Way::Down) => key < from,
-        };
-        // Where the bound is, or the end at which the way begins.
-        let start = match (from, way) {
-            (Bound::Included(key) | Bound::Excluded(key), _) => child_place(&children, key),
+        let node = self.load(number);
+        // How many parts are before the bound: of an inner node, with the child that it belongs to.
+        let after = match (from, way) {
+            (Bound::Included(key) | Bound::Excluded(key), _) => node.place_after(key),
             (Bound::Unbounded, Way::Up) => 0,
-            (Bound::Unbounded, Way::Down) => children.len().saturating_sub(1),
+            (Bound::Unbounded, Way::Down) => node.count,
         };
-        let is_done = |found: &Vec<(K, V)>| found.len() >= count;
-        match way {
-            Way::Up => {
-                for (_, child) in children.iter().skip(start) {
-                    if is_done(found) {
-                        return;
-                    }
-                    self.walk_below(*child, from, count, way, found);
-                }
-                for entry in entries.into_iter().filter(|(key, _)| is_in(key)) {
-                    if is_done(found) {
-                        return;
-                    }
-                    found.push(entry);
-                }
+        let start = match (from, way) {
+            _ if node.is_inner() => before(after),
+            (Bound::Included(key), Way::Up) | (Bound::Excluded(key), Way::Down) => {
+                node.place_of(key, after).unwrap_or(after)
             }
-            Way::Down => {
-                for (_, child) in children.iter().take(start.saturating_add(1)).rev() {
-                    if is_done(found) {
-                        return;
-                    }
-                    self.walk_below(*child, from, count, way, found);
-                }
-                for entry in entries.into_iter().rev().filter(|(key, _)| is_in(key)) {
-                    if is_done(found) {
-                        return;
-                    }
-                    found.push(entry);
-                }
+            _ => after,
+        };
+        let steps = match way {
+            Way::Up => node.count.saturating_sub(start),
+            Way::Down if node.is_inner() => start.saturating_add(1),
+            Way::Down => start,
+        };
+        for step in 0..steps {
+            if found.len() >= count {
+                return;
+            }
+            let place = match way {
+                Way::Up => start.wrapping_add(step),
+                Way::Down => steps.wrapping_sub(step).wrapping_sub(1),
+            };
+            if node.is_inner() {
+                self.walk_below(node.child(place), from, count, way, found);
+            } else {
+                found.push(node.entry(place));
             }
         }
     }
 
     /// Sets a value below a node. If that splits, returns the new node to its right, and the least
     /// key there.
-    fn set_below(&self, number: u32, key: K, value: V) -> Option<(K, u32)> {
-        let mut node = self.load(number);
-        if node.children.is_empty() {
-            match find(&node.entries, &key) {
-                Ok(place) => {
-                    if let Some(entry) = node.entries.get_mut(place) {
-                        entry.1 = value;
-                    }
-                }
-                Err(place) => node.entries.insert(place, (key, value)),
-            }
+    fn set_below(&self, number: u32, entry: &(K, V)) -> Option<(K, u32)> {
+        let node = self.load(number);
+        let after = node.place_after(&entry.0);
+        let bytes = if node.is_inner() {
+            let new = self.set_below(node.child(before(after)), entry)?;
+            node.with(after, after, &new)
         } else {
-            let (place, below) = child(&node.children, &key);
-            let new = self.set_below(below, key, value)?;
-            node.children.insert(place.saturating_add(1), new);
-        }
-        if node.entries.len() <= NODE_MAX && node.children.len() <= NODE_MAX {
-            self.store(number, &node);
+            let place = node.place_of(&entry.0, after).unwrap_or(after);
+            node.with(place, after, entry)
+        };
+        let node = Node::<K, V>::of(bytes);
+        if node.count <= NODE_MAX {
+            self.store(number, &node.bytes);
             return None;
         }
-        let mut right = Node::new();
         let half = NODE_MAX / 2;
-        let separator = if node.children.is_empty() {
-            right.entries.extend(node.entries.drain(half..));
-            right.entries.first().map(|(key, _)| key.clone())
-        } else {
-            right.children.extend(node.children.drain(half..));
-            right.children.first().map(|(key, _)| key.clone())
-        };
         let new = self.new_number();
+        let right = node.with(0, half, &());
         self.store(new, &right);
-        self.store(number, &node);
-        separator.map(|separator| (separator, new))
+        drop(right);
+        self.store(number, &node.with(half, node.count, &()));
+        Some((node.key(half), new))
     }
 
-    /// Removes a key below a node. Returns its value, and whether the node went with it.
-    fn remove_below(&self, number: u32, key: &K) -> Option<(V, bool)> {
-        let mut node = self.load(number);
-        let value = if node.children.is_empty() {
-            let place = find(&node.entries, key).ok()?;
-            node.entries.remove(place).1
-        } else {
-            let (place, below) = child(&node.children, key);
-            let (value, is_gone) = self.remove_below(below, key)?;
-            if !is_gone {
-                return Some((value, false));
+    /// Removes a key below a node. Returns its value, and what that left of the node.
+    fn remove_below(&self, number: u32, key: &K) -> Option<(V, Left)> {
+        let node = self.load(number);
+        let after = node.place_after(key);
+        if node.is_inner() {
+            let place = before(after);
+            let (value, left) = self.remove_below(node.child(place), key)?;
+            if left != Left::Nothing {
+                return Some((value, Left::Enough));
             }
-            node.children.remove(place);
-            value
-        };
-        if node.is_empty() {
-            sys::remove(self.key(number).as_slice());
-            return Some((value, true));
+            return Some((value, self.cut(number, &node, place, place.wrapping_add(1))));
         }
-        self.store(number, &node);
-        Some((value, false))
+        let place = node.place_of(key, after)?;
+        let value = node.entry(place).1;
+        Some((value, self.cut(number, &node, place, after)))
     }
 
+    /// Removes the first `count` entries below a node, and takes off `count` how many those were.
+    fn remove_first_below(&self, number: u32, count: &mut usize) -> Left {
+        let node = self.load(number);
+        let mut gone = 0;
+        if node.is_inner() {
+            while *count > 0 && gone < node.count {
+                if self.remove_first_below(node.child(gone), count) != Left::Nothing {
+                    break;
+                }
+                gone = gone.wrapping_add(1);
+            }
+        } else {
+            gone = node.count.min(*count);
+            *count = count.wrapping_sub(gone);
+        }
+        if gone == 0 && node.count > 0 {
+            return Left::Enough;
+        }
+        self.cut(number, &node, 0, gone)
+    }
+
+    /// Stores a node without some of its parts, or removes it if those were all.
+    #[inline(never)]
+    fn cut(&self, number: u32, node: &Node<K, V>, from: usize, to: usize) -> Left {
+        let left = node.count.saturating_sub(to.saturating_sub(from));
+        if left == 0 {
+            sys::remove(self.key(number).as_slice());
+            return Left::Nothing;
+        }
+        self.store(number, &node.with(from, to, &()));
+        if left == 1 && node.is_inner() { Left::Child } else { Left::Enough }
+    }
+
+    /// Puts the tree right after a removal.
+    fn mend_root(&self, mut left: Left) {
+        if left == Left::Nothing {
+            // An empty map leaves no key behind.
+            self.next().remove();
+        }
+        // A root with one child is that child.
+        while left == Left::Child {
+            let only = self.load(ROOT).child(0);
+            let child = self.load(only);
+            self.store(ROOT, &child.bytes);
+            sys::remove(self.key(only).as_slice());
+            left = if child.is_inner() && child.count == 1 { Left::Child } else { Left::Enough };
+        }
+    }
+
+    #[inline(never)]
     fn key(&self, number: u32) -> Key {
         key_bytes(self.field, &(self.prefix.clone(), number))
     }
 
+    /// The number that the next new node gets, if it is not the first.
+    fn next(&self) -> Item<u32, P> {
+        <Item<u32> as Cell>::at(self.field, self.prefix.clone())
+    }
+
     /// A number that no node has.
+    #[inline(never)]
     fn new_number(&self) -> u32 {
-        let next = <Item<u32> as Cell>::at(self.field, self.prefix.clone());
+        let next = self.next();
         let number = next.get_or(ROOT + 1);
         let Some(after) = number.checked_add(1) else { trap() };
         next.set(&after);
         number
     }
 
+    #[inline(never)]
     fn load(&self, number: u32) -> Node<K, V> {
-        let mut node = Node::new();
-        let key = self.key(number);
-        let mut buffer = Buffer::<NODE_STACK_BYTES>::new();
-        let is_node = match sys::read(key.as_slice(), &mut buffer) {
-            None => true,
-            Some(Ok(bytes)) => node.decode(bytes).is_some(),
-            Some(Err(length)) => node.decode(&sys::read_vec(key.as_slice(), length)).is_some(),
-        };
-        if !is_node {
-            trap();
-        }
-        node
+        let bytes = sys::read_to_vec(self.key(number).as_slice(), Node::<K, V>::ROOM);
+        Node::of(bytes.unwrap_or_else(|| [LEAF].into()))
     }
 
-    fn store(&self, number: u32, node: &Node<K, V>) {
-        let mut bytes = Vec::with_capacity(NODE_STACK_BYTES);
-        node.encode(&mut bytes);
-        sys::write(self.key(number).as_slice(), &bytes);
+    #[inline(never)]
+    fn store(&self, number: u32, bytes: &[u8]) {
+        sys::write(self.key(number).as_slice(), bytes);
     }
 }
 
 impl<K: OrderedKey, V: Typed> Node<K, V> {
-    fn new() -> Self {
-        let children = Vec::with_capacity(NODE_MAX + 1);
-        Self { entries: Vec::with_capacity(NODE_MAX + 1), children }
-    }
+    /// The size of an entry, if it is always the same.
+    const ENTRY: Option<usize> = sum_sizes(&[fixed_size::<K>(), fixed_size::<V>()]);
 
-    fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.children.is_empty()
-    }
+    /// The same of a child.
+    const CHILD: Option<usize> = sum_sizes(&[fixed_size::<K>(), fixed_size::<u32>()]);
 
-    /// Whether it is an inner node, then its entries or children.
-    fn encode(&self, bytes: &mut Vec<u8>) {
-        bytes.put(&[u8::from(!self.children.is_empty())]);
-        for (key, value) in &self.entries {
-            key.encode(bytes);
-            value.encode(bytes);
+    /// The most bytes of a node, or a guess.
+    const ROOM: usize = match max_sizes(&[Self::ENTRY, Self::CHILD]) {
+        Some(size) if NODE_MAX * size < NODE_BYTES => 1 + NODE_MAX * size,
+        _ => NODE_BYTES,
+    };
+
+    /// A node from what is stored. Bytes that are none trap.
+    fn of(bytes: Vec<u8>) -> Self {
+        const {
+            assert!(K::SIZE_MIN > 0, "keys of an ordered map need bytes");
         }
-        for (key, number) in &self.children {
-            key.encode(bytes);
-            number.encode(bytes);
+        let mut node = Self { starts: Vec::new(), bytes, count: 0, types: PhantomData };
+        let Some((_, mut parts)) = node.bytes.split_first() else { trap() };
+        if let Some(size) = node.part_size() {
+            node.count = parts.len() / size;
+            if node.count.wrapping_mul(size) != parts.len() {
+                trap();
+            }
+            return node;
         }
-    }
-
-    fn decode(&mut self, mut bytes: &[u8]) -> Option<()> {
-        let is_inner = bool::decode(&mut bytes)?;
-        while !bytes.is_empty() {
-            let key = K::decode(&mut bytes)?;
-            if is_inner {
-                self.children.push((key, u32::decode(&mut bytes)?));
-            } else {
-                self.entries.push((key, V::decode(&mut bytes)?));
+        node.starts.reserve_exact(NODE_MAX + 2);
+        loop {
+            node.starts.push(node.bytes.len().wrapping_sub(parts.len()));
+            if parts.is_empty() {
+                node.count = node.starts.len().saturating_sub(1);
+                return node;
+            }
+            let is_part = K::decode(&mut parts).is_some()
+                && if node.is_inner() {
+                    u32::decode(&mut parts).is_some()
+                } else {
+                    V::decode(&mut parts).is_some()
+                };
+            if !is_part {
+                trap();
             }
         }
-        Some(())
+    }
+
+    #[inline(always)]
+    fn is_inner(&self) -> bool {
+        self.bytes.first() == Some(&INNER)
+    }
+
+    #[inline(always)]
+    fn part_size(&self) -> Option<usize> {
+        if self.is_inner() { Self::CHILD } else { Self::ENTRY }
+    }
+
+    /// Where a part starts, or the one before ends.
+    #[inline(always)]
+    fn start(&self, place: usize) -> usize {
+        match self.part_size() {
+            Some(size) => place.wrapping_mul(size).wrapping_add(1),
+            None => match self.starts.get(place) {
+                Some(start) => *start,
+                None => trap(),
+            },
+        }
+    }
+
+    /// What is in the node from a place on.
+    #[inline(always)]
+    fn from(&self, place: usize) -> &[u8] {
+        match self.bytes.get(self.start(place)..) {
+            Some(bytes) => bytes,
+            None => trap(),
+        }
+    }
+
+    #[inline(always)]
+    fn key(&self, place: usize) -> K {
+        or_trap(K::decode(&mut self.from(place)))
+    }
+
+    fn entry(&self, place: usize) -> (K, V) {
+        or_trap(<(K, V)>::decode(&mut self.from(place)))
+    }
+
+    fn child(&self, place: usize) -> u32 {
+        or_trap(<(K, u32)>::decode(&mut self.from(place))).1
+    }
+
+    /// How many parts have keys up to this one; of an inner node, at least one.
+    #[inline(never)]
+    fn place_after(&self, key: &K) -> usize {
+        let (mut low, mut high) = (usize::from(self.is_inner()), self.count);
+        while low < high {
+            let middle = low.wrapping_add(high) / 2;
+            if self.key(middle) <= *key {
+                low = middle.wrapping_add(1);
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    /// The place of a key, if it has one: that before the place that [`Self::place_after`] says.
+    fn place_of(&self, key: &K, after: usize) -> Option<usize> {
+        let place = after.checked_sub(1)?;
+        (self.key(place) == *key).then_some(place)
+    }
+
+    /// What is to be stored with `new`, which is nothing or one part or more, in the place of some
+    /// of its parts.
+    fn with<T: Typed>(&self, from: usize, to: usize, new: &T) -> Vec<u8> {
+        let (from, to) = (self.start(from), self.start(to));
+        if is_small::<T>() {
+            return with_encoded(new, |new| spliced(&self.bytes, from, to, new));
+        }
+        // On the heap, other bytes before these could not be given back.
+        let mut bytes = spliced(&self.bytes, from, self.bytes.len(), &[]);
+        new.encode(&mut bytes);
+        bytes.extend_from_slice(self.bytes.get(to..).unwrap_or_default());
+        bytes
     }
 }
 
-/// The place of a key among entries, or where it would stand.
-fn find<K: Ord, V>(entries: &[(K, V)], key: &K) -> Result<usize, usize> {
-    entries.binary_search_by(|(other, _)| other.cmp(key))
+/// The place before another. There is always one.
+#[inline(always)]
+fn before(place: usize) -> usize {
+    place.saturating_sub(1)
 }
 
-/// The place of the child that a key belongs to.
-fn child_place<K: Ord>(children: &[(K, u32)], key: &K) -> usize {
-    children.iter().skip(1).take_while(|(least, _)| least <= key).count()
-}
-
-/// The child that a key belongs to: its place, and its number.
-fn child<K: Ord>(children: &[(K, u32)], key: &K) -> (usize, u32) {
-    let place = child_place(children, key);
-    match children.get(place) {
-        Some((_, number)) => (place, *number),
-        None => trap(),
+/// `bytes` with `new` in the place of some.
+#[inline(never)]
+fn spliced(bytes: &[u8], from: usize, to: usize, new: &[u8]) -> Vec<u8> {
+    let (Some(head), Some(tail)) = (bytes.get(..from), bytes.get(to..)) else { trap() };
+    let size = head.len().wrapping_add(new.len()).wrapping_add(tail.len());
+    let mut all = Vec::with_capacity(size);
+    for part in [head, new, tail] {
+        all.extend_from_slice(part);
     }
+    all
 }

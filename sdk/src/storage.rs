@@ -103,7 +103,10 @@ fn touch<K: KeyPart, R>(
                 break 'found slot;
             }
         }
-        let bytes = key_bytes(field, key);
+        let bytes = match fixed_size::<K>() {
+            Some(size) if size <= SHORT_KEY_BYTES => short_key_bytes(field, key),
+            _ => key_bytes(field, key),
+        };
         match window::find(&bytes, need) {
             Some(slot) => slot,
             None => return at_host(bytes.as_slice()),
@@ -118,6 +121,16 @@ pub(crate) fn key_bytes<K: KeyPart>(field: u8, key: &K) -> Key {
     bytes.push(&[field]);
     key.push_to(&mut bytes);
     bytes
+}
+
+/// Keys of up to so many bytes are built by a function, where that is seldom done: it need not stand
+/// wherever a key is touched. A longer one, which holds an address, would have to be put into memory for
+/// it first, also where it then is the next slot's.
+const SHORT_KEY_BYTES: usize = 31;
+
+#[inline(never)]
+fn short_key_bytes<K: KeyPart>(field: u8, key: &K) -> Key {
+    key_bytes(field, key)
 }
 
 /// Touches a key through the host.
@@ -143,28 +156,28 @@ fn load_slot<T: Typed>(slot: Slot) -> Option<T> {
 #[inline(never)]
 fn load<T: Typed>(key: &[u8]) -> Option<T> {
     let mut buffer = Buffer::<STACK_BYTES_MAX>::new();
-    or_trap(match sys::read(key, &mut buffer)? {
+    Some(or_trap(match sys::read(key, &mut buffer)? {
         Ok(bytes) => decode_all(bytes),
         Err(_) if is_small::<T>() => None,
         Err(length) => decode_all(&sys::read_vec(key, length)),
-    })
+    }))
 }
 
 /// The transient value under `key`. One that is not of type `T` traps.
 #[inline(always)]
 fn load_transient<T: Typed>(key: &[u8]) -> Option<T> {
     let mut buffer = Buffer::<STACK_BYTES_MAX>::new();
-    or_trap(match sys::transient_read(key, &mut buffer)? {
+    Some(or_trap(match sys::transient_read(key, &mut buffer)? {
         Ok(bytes) => decode_all(bytes),
         Err(_) if is_small::<T>() => None,
         Err(length) => decode_all(&sys::transient_read_vec(key, length)),
-    })
+    }))
 }
 
 #[inline(always)]
-fn or_trap<T>(value: Option<T>) -> Option<T> {
+pub(crate) fn or_trap<T>(value: Option<T>) -> T {
     match value {
-        Some(value) => Some(value),
+        Some(value) => value,
         None => trap(),
     }
 }

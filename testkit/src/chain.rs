@@ -8,6 +8,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
+use tollway::host_api::{Mutability, abi::INIT_METHOD};
 use tollway::kept_state::MemoryBackend;
 use tollway::oracle::{Oracle, Watched};
 use tollway::{
@@ -522,6 +523,23 @@ impl TestChain {
         let name = self.uses.name(&contract.address).expect("it was deployed here");
         assert!(self.uses.was_called(name, method), "no call ran {name}.{method}");
         self.require_used(|lint| lint.contract == name && lint.method == method);
+        self
+    }
+
+    /// The same of every method of a contract: calls ran all but its views, and none declares more.
+    ///
+    /// # Panics
+    /// If no call ran one that is no view, or one declares more.
+    pub fn assert_contract_declares_only_used(&self, contract: Contract) -> &Self {
+        let abi = self.names.abi(&contract.address).expect("it was deployed here");
+        let name = self.uses.name(&contract.address).expect("it was deployed here");
+        let calls = abi.methods.iter().filter(|method| method.mutability == Mutability::Call);
+        let missing: Vec<&str> = calls
+            .map(|method| &*method.name)
+            .filter(|method| *method != INIT_METHOD && !self.uses.was_called(name, method))
+            .collect();
+        assert!(missing.is_empty(), "no call ran these of {name}: {}", missing.join(", "));
+        self.require_used(|lint| lint.contract == name);
         self
     }
 

@@ -2,13 +2,17 @@
 //!
 //! Amounts and reserves are at most [`AMOUNT_MAX`], so that products with fees stay below 2¹²⁸.
 
-use tollway_sdk::math::{mul_div, mul_div_up};
+use tollway_sdk::math::{above, mul_div, mul_div_up, mul_wide, sqrt};
 
 /// The most of a token that may be on a curve.
 pub const AMOUNT_MAX: u128 = 1 << 112;
 
 /// Fees are in ten-thousandths.
 pub const FEE_SCALE: u128 = 10_000;
+
+/// Shares that the first provider leaves with nobody, so that a share can never be made so dear that
+/// others cannot afford one.
+pub const MINIMUM_LIQUIDITY: u128 = 1_000;
 
 /// Why a curve gives nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +82,37 @@ pub fn in_ratio(
             Ok((matching0.ok_or(CurveError::TooLarge)?, amount1))
         }
     }
+}
+
+/// What is taken of two amounts that somebody provides, and how many shares that is worth where there
+/// are `total`, rounded down. The first provider's are those beyond [`MINIMUM_LIQUIDITY`].
+///
+/// # Errors
+/// [`CurveError::TooLarge`].
+pub fn shares_for(
+    reserves: (u128, u128),
+    total: u128,
+    amount0: u128,
+    amount1: u128,
+) -> Result<(u128, u128, u128), CurveError> {
+    if total == 0 {
+        let root = sqrt(mul_wide(amount0, amount1));
+        return Ok((amount0, amount1, above(root, MINIMUM_LIQUIDITY)));
+    }
+    let (amount0, amount1) = in_ratio(reserves, amount0, amount1)?;
+    let shares0 = mul_div(amount0, total, reserves.0);
+    let shares1 = mul_div(amount1, total, reserves.1);
+    let shares = shares0.min(shares1).ok_or(CurveError::TooLarge)?;
+    Ok((amount0, amount1, shares))
+}
+
+/// What so many of `total` shares stand for, rounded down: what remains is never worth less a share
+/// than before. `None` if there are not as many.
+pub fn amounts_for(reserves: (u128, u128), total: u128, shares: u128) -> Option<(u128, u128)> {
+    if shares > total {
+        return None;
+    }
+    Some((mul_div(shares, reserves.0, total)?, mul_div(shares, reserves.1, total)?))
 }
 
 /// What a fee leaves of [`FEE_SCALE`]: nothing, if it is more.

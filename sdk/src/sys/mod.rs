@@ -286,6 +286,26 @@ pub fn read_vec(key: &[u8], length: usize) -> alloc::vec::Vec<u8> {
     out
 }
 
+/// The value under `key` on the heap, with room made for `room` bytes before its length is known;
+/// `None` if the key holds none.
+#[inline(never)]
+pub fn read_to_vec(key: &[u8], room: usize) -> Option<alloc::vec::Vec<u8>> {
+    let mut out = alloc::vec::Vec::with_capacity(room);
+    // SAFETY: `key` is readable for its length; the host writes at most `room` bytes to `out`.
+    let length = unsafe {
+        import::read(at(key), key.len() as u32, at_mut(out.spare_capacity_mut()), room as u32)
+    };
+    if length == ABSENT {
+        return None;
+    }
+    if length as usize > room {
+        drop(out);
+        return Some(read_vec(key, length as usize));
+    }
+    set_written(&mut out, length, room);
+    Some(out)
+}
+
 /// Whether `key` holds a value.
 #[inline]
 pub fn has(key: &[u8]) -> bool {

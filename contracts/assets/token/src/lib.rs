@@ -10,6 +10,15 @@
 //! payment waits for another, whoever sends or gets it. Only who asks for a balance waits for the
 //! payments before.
 //!
+//! # Allowances
+//! `transfer_from` reads what the payer allowed the caller and, where that has a limit, writes what is
+//! left of it. So payments of one payer through one spender wait for each other; those of two payers,
+//! or through two spenders, do not. A counter that payments take from without reading would free those
+//! too, but what nobody reads cannot say that it has no limit. That takes a second key, which every
+//! payment through a contract would declare, plan and pay for (about 160 gas), and most of those come
+//! without a limit; or it takes a counter that goes down without a limit too, and so is written by
+//! payments that now only read, and runs out.
+//!
 //! No method declares its access: the macro finds it in the bodies.
 #![cfg_attr(target_family = "wasm", no_std)]
 #![deny(unsafe_code)]

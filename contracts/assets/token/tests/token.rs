@@ -1,15 +1,20 @@
 //! What a token promises, who waits for whom, and what it costs.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use tollway_contract_token::token;
 use tollway_contracts_wasm::TOKEN;
 use tollway_testkit::random::RandomCalls;
-use tollway_testkit::tollway::Address;
-use tollway_testkit::{Contract, TestChain, budget};
+use tollway_testkit::tollway::{Address, Call, Config};
+use tollway_testkit::{Contract, Dice, TestChain, budget};
 
 /// Every test runs the token as Wasm and natively.
 fn chain() -> (TestChain, Contract, [Address; 3]) {
-    let mut chain = TestChain::new();
+    chain_with(Config { threads: 4, ..Config::default() })
+}
+
+fn chain_with(config: Config) -> (TestChain, Contract, [Address; 3]) {
+    let mut chain = TestChain::with(config);
     let accounts = chain.accounts(["alice", "bob", "carol"]);
     let token = chain.deploy(TOKEN, &accounts[0]);
     chain.also_native(token, &token::NATIVE);
@@ -70,25 +75,107 @@ fn payments_run_side_by_side() {
     chain.assert_independent(&spend(carol), &spend(alice));
 }
 
+/// What a token is, in plain Rust.
+#[derive(Default)]
+struct Model {
+    held: BTreeMap<Address, u128>,
+    allowed: BTreeMap<(Address, Address), u128>,
+    supply: u128,
+}
+
+impl Model {
+    /// Moves tokens, out of an allowance if `by` is not who holds them. Whether it could.
+    fn moves(&mut self, by: Address, from: Address, to: Option<Address>, amount: u128) -> bool {
+        let allowed = self.allowed.get(&(from, by)).copied().unwrap_or(0);
+        let held = self.held.get(&from).copied().unwrap_or(0);
+        if held < amount || (by != from && allowed < amount) {
+            return false;
+        }
+        if by != from && allowed != u128::MAX {
+            self.allowed.insert((from, by), allowed - amount);
+        }
+        self.held.insert(from, held - amount);
+        match to {
+            Some(to) => *self.held.entry(to).or_default() += amount,
+            None => self.supply -= amount,
+        }
+        true
+    }
+}
+
+/// A call that makes sense, and whether it succeeds; the model is as after it.
+fn any_call(
+    token: Contract,
+    accounts: &[Address; 3],
+    model: &mut Model,
+    dice: &mut Dice,
+) -> (Call, bool) {
+    let [by, from, to] = [(); 3].map(|()| *dice.pick(accounts));
+    // Others than the payer spend what they were allowed.
+    let spender = accounts.iter().copied().find(|account| *account != from).expect("there are 3");
+    let amount = u128::from(dice.below(300));
+    match dice.below(10) {
+        0 => {
+            let is_owner = by == accounts[0];
+            if is_owner {
+                *model.held.entry(to).or_default() += amount;
+                model.supply += amount;
+            }
+            (token.call(by, "mint", (to, amount)), is_owner)
+        }
+        1 => (token.call(by, "burn", amount / 4), model.moves(by, by, None, amount / 4)),
+        2 => {
+            let limit = if dice.percent(20) { u128::MAX } else { 10 * amount };
+            model.allowed.insert((from, spender), limit);
+            (token.call(from, "approve", (spender, limit)), true)
+        }
+        3..6 => (token.call(by, "transfer", (to, amount)), model.moves(by, by, Some(to), amount)),
+        _ => {
+            let is_done = model.moves(spender, from, Some(to), amount);
+            (token.call(spender, "transfer_from", (from, to, amount)), is_done)
+        }
+    }
+}
+
 #[test]
-fn no_tokens_come_or_go_by_themselves() {
-    let (mut chain, token, accounts) = chain();
-    for seed in 0..20 {
-        let mut calls = RandomCalls::new(&chain, seed, [token]);
-        for _ in 0..5 {
-            let block = chain.block(calls.take(100));
+fn no_tokens_come_or_go_by_themselves_and_allowances_are_exact() {
+    let (mut ran, mut succeeded) = (0, 0);
+    for (seed, threads) in (0u64..).zip([1, 2, 4, 8]) {
+        let (mut chain, token, accounts) = chain_with(Config { threads, ..Config::default() });
+        // Whose calls are anything, and so known to no model.
+        let other = chain.deploy(TOKEN, &accounts[0]);
+        let mut random = RandomCalls::new(&chain, seed, [other]);
+        let (mut model, mut dice) = (Model::default(), Dice::new(seed));
+        for _ in 0..26 {
+            let (mut calls, expected): (Vec<Call>, Vec<bool>) =
+                (0..80).map(|_| any_call(token, &accounts, &mut model, &mut dice)).unzip();
+            calls.extend(random.take(20));
+            let block = chain.block(calls);
             block.assert_no_misses();
-            let zero = chain.query::<u128>(token, "balance_of", Address::ZERO);
-            let itself = chain.query::<u128>(token, "balance_of", token.address);
-            let deployer = chain.account("deployer");
-            let named = accounts.into_iter().chain([deployer]);
-            let held = named.map(|owner| chain.query::<u128>(token, "balance_of", owner));
-            let supply = chain.query::<u128>(token, "total_supply", ());
-            // The rest is with addresses that the calls made up.
-            let held = held.fold(zero + itself, |sum, held| sum + held);
+            ran += block.calls.len();
+            for (call, expected) in block.calls.iter().zip(expected) {
+                assert_eq!(call.receipt.is_success(), expected, "{call}");
+                succeeded += usize::from(expected);
+            }
+            for owner in accounts {
+                let held = model.held.get(&owner).copied().unwrap_or(0);
+                assert_eq!(chain.query::<u128>(token, "balance_of", owner), held);
+            }
+            for (pair, allowed) in &model.allowed {
+                assert_eq!(chain.query::<u128>(token, "allowance", *pair), *allowed);
+            }
+            assert_eq!(model.held.values().sum::<u128>(), model.supply);
+            assert_eq!(chain.query::<u128>(token, "total_supply", ()), model.supply);
+            // Of the other one, the rest is with addresses that the calls made up.
+            let named = accounts.into_iter().chain([chain.account("deployer"), Address::ZERO]);
+            let named = named.chain([token.address, other.address]);
+            let held = named.map(|owner| chain.query::<u128>(other, "balance_of", owner));
+            let (held, supply) = (held.sum::<u128>(), chain.query(other, "total_supply", ()));
             assert!(held <= supply, "{held} are held, {supply} exist");
         }
     }
+    println!("{succeeded} of {ran} calls succeeded and were known to");
+    assert!(ran >= 10_000 && succeeded * 2 > ran, "{succeeded} of {ran} calls succeeded");
 }
 
 #[test]

@@ -48,6 +48,8 @@ pub mod collections {
         Ascend(u64, bool, u32),
         /// So many entries from a key on, downwards; the key itself, or not.
         Descend(u64, bool, u32),
+        /// Removes so many entries, the least.
+        RemoveFirst(u32),
     }
 
     /// What is done with a vector or a queue.
@@ -88,6 +90,35 @@ pub mod collections {
                 found.push(step(&book, op));
             }
             found
+        }
+
+        /// Goes through all of a market, so many entries at a time, from one end or the other, and
+        /// removes those on the way whose value is odd. Returns how many there were, and the sum of
+        /// all values, each times its place.
+        #[call]
+        pub fn sweep(&mut self, market: u32, page: u32, down: bool) -> (u64, u64) {
+            let book = self.books.of(market);
+            let (mut count, mut sum) = (0u64, 0u64);
+            let mut last: Option<u64> = None;
+            loop {
+                let from = match &last {
+                    Some(key) => Bound::Excluded(key),
+                    None => Bound::Unbounded,
+                };
+                let found = if down { book.descend(from, page) } else { book.ascend(from, page) };
+                let is_end = found.len() < page as usize;
+                for (key, value) in found {
+                    count += 1;
+                    sum = sum.wrapping_add(value.wrapping_mul(count));
+                    if value % 2 == 1 {
+                        book.remove(&key);
+                    }
+                    last = Some(key);
+                }
+                if is_end {
+                    return (count, sum);
+                }
+            }
         }
 
         /// The best entry of a market.
@@ -245,6 +276,10 @@ pub mod collections {
             MapOp::Last => map.last().into_iter().collect(),
             MapOp::Ascend(key, is_in, count) => map.ascend(bound(&key, is_in), count),
             MapOp::Descend(key, is_in, count) => map.descend(bound(&key, is_in), count),
+            MapOp::RemoveFirst(count) => {
+                map.remove_first(count);
+                Vec::new()
+            }
         }
     }
 }

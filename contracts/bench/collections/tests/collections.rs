@@ -35,8 +35,10 @@ fn chain(threads: usize) -> (TestChain, Contract, Address) {
 /// A step on a map of keys below `keys`: in the beginning mostly new entries, later mostly removals.
 fn map_op(random: &mut Random, keys: u64, grows: bool) -> MapOp {
     let key = random.below(keys);
-    match random.below(12) {
+    match random.below(13) {
         0 => MapOp::Get(key),
+        12 if grows => MapOp::Set(key, random.next()),
+        12 => MapOp::RemoveFirst(random.below(40) as u32),
         1 => MapOp::First,
         2 => MapOp::Last,
         3 => MapOp::Ascend(key, random.below(2) == 0, random.below(40) as u32),
@@ -69,6 +71,12 @@ fn map_model(map: &mut BTreeMap<u64, u64>, op: &MapOp) -> Vec<(u64, u64)> {
         MapOp::Descend(key, is_in, count) => {
             let range = map.range((Bound::Unbounded, bound(key, is_in)));
             range.rev().take(count as usize).map(entry).collect()
+        }
+        MapOp::RemoveFirst(count) => {
+            for _ in 0..count {
+                map.pop_first();
+            }
+            Vec::new()
         }
     }
 }
@@ -120,6 +128,81 @@ fn an_ordered_map_is_a_btree_map() {
         chain.block(keys.chunks(10).map(remove)).succeeded();
         assert_eq!(stored(&chain), 0);
     }
+}
+
+/// A market of so many entries, in an order that looks random.
+fn filled(chain: &mut TestChain, contract: Contract, count: u64) -> BTreeMap<u64, u64> {
+    let caller = chain.account("caller");
+    let mut random = Random(count);
+    let entries: Vec<(u64, u64)> = (0..count).map(|_| (random.next(), random.next())).collect();
+    let set = |chunk: &[(u64, u64)]| {
+        let ops: Vec<MapOp> = chunk.iter().map(|(key, value)| MapOp::Set(*key, *value)).collect();
+        contract.call(caller, "book", (0u32, ops))
+    };
+    chain.block(entries.chunks(20).map(set)).succeeded();
+    entries.into_iter().collect()
+}
+
+#[test]
+fn long_sweeps_find_every_entry_once_and_remove_on_the_way() {
+    for (seed, page, down) in
+        [(1, 1, false), (2, 7, true), (3, 16, false), (4, 16, true), (5, 100, false), (6, 33, true)]
+    {
+        let (mut chain, contract, caller) = chain(2);
+        let mut model = filled(&mut chain, contract, 900 + seed);
+        for _ in 0..2 {
+            let mut values: Vec<u64> = model.values().copied().collect();
+            if down {
+                values.reverse();
+            }
+            let sum = (1..)
+                .zip(&values)
+                .fold(0u64, |sum, (place, value)| sum.wrapping_add(value.wrapping_mul(place)));
+            let ran = chain.run(contract.call(caller, "sweep", (0u32, page, down)));
+            ran.succeeded();
+            assert_eq!(ran.returned::<(u64, u64)>(), (model.len() as u64, sum), "pages of {page}");
+            model.retain(|_, value| *value % 2 == 0);
+        }
+        assert!(model.len() > 300, "{} entries are left", model.len());
+        // First, last, and ranges across nodes that the sweep left half empty.
+        let mut ops = vec![MapOp::First, MapOp::Last];
+        for key in model.keys().step_by(40) {
+            ops.extend([MapOp::Ascend(*key, false, 20), MapOp::Descend(*key, true, 20)]);
+        }
+        for chunk in ops.chunks(6) {
+            let expected: Vec<_> = chunk.iter().map(|op| map_model(&mut model, op)).collect();
+            let ran = chain.run(contract.call(caller, "book", (0u32, chunk.to_vec())));
+            assert_eq!(ran.returned::<Vec<Vec<(u64, u64)>>>(), expected, "pages of {page}");
+        }
+    }
+}
+
+#[test]
+fn entries_leave_from_the_front_all_at_once() {
+    let (mut chain, contract, caller) = chain(2);
+    let mut model = filled(&mut chain, contract, 800);
+    // Parts of a node, whole nodes, whole inner nodes; in the end more than there are.
+    for count in [0u32, 1, 3, 16, 150, 290, 2, 400] {
+        let ops = vec![MapOp::RemoveFirst(count), MapOp::First, MapOp::Ascend(0, true, 60)];
+        let expected: Vec<_> = ops.iter().map(|op| map_model(&mut model, op)).collect();
+        let ran = chain.run(contract.call(caller, "book", (0u32, ops)));
+        assert_eq!(ran.returned::<Vec<Vec<(u64, u64)>>>(), expected, "without {count} more");
+    }
+    assert_eq!(stored(&chain), 0, "nothing is left behind of an empty one");
+    // One by one costs a multiple.
+    let mut costs = Vec::new();
+    for at_once in [true, false] {
+        filled(&mut chain, contract, 100);
+        let ops = match at_once {
+            true => vec![MapOp::RemoveFirst(60)],
+            false => vec![MapOp::RemoveFirst(1); 60],
+        };
+        let ran = chain.run(contract.call(caller, "book", (0u32, ops)));
+        costs.push(ran.succeeded().gas());
+        let rest = vec![MapOp::RemoveFirst(u32::MAX)];
+        chain.run(contract.call(caller, "book", (0u32, rest))).succeeded();
+    }
+    assert!(10 * costs[0] < costs[1], "{costs:?}");
 }
 
 #[test]

@@ -419,6 +419,10 @@ fn methods_keep_their_budget() {
     world.next_epoch();
     world.chain.run(world.claim(alice, 0, 0, 1)).succeeded();
     world.chain.run(world.leave(alice, 0, 500)).succeeded();
+    // Out of an epoch that has not begun.
+    world.chain.run(world.join(alice, 1_000)).succeeded();
+    world.chain.run(world.leave(alice, 2, 500)).succeeded();
+    world.chain.assert_contract_declares_only_used(world.farm);
     println!("{}", world.chain.figures());
     budget::check(
         world.chain.figures(),

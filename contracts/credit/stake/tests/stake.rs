@@ -467,6 +467,7 @@ fn methods_keep_their_budget() {
     world.chain.run(world.slash(100)).succeeded();
     world.chain.pass_ms(DELAY_MS);
     world.chain.run(world.withdraw(alice, id)).succeeded();
+    world.chain.assert_contract_declares_only_used(world.stake);
     println!("{}", world.chain.figures());
     budget::check(
         world.chain.figures(),

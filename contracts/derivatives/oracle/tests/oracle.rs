@@ -25,6 +25,7 @@ fn feeds() -> Feeds {
         (0..5).map(|seat| chain.account(&format!("reporter {seat}"))).collect();
     let immutables = (owner, QUORUM, MAX_AGE_MS);
     let oracle = chain.deploy_by(owner, ORACLE, &immutables, &reporters);
+    chain.also_native(oracle, &tollway_contract_oracle::oracle::NATIVE);
     Feeds { chain, oracle, owner, reporters }
 }
 

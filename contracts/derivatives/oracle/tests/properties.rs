@@ -112,6 +112,7 @@ fn check(threads: usize, seed: u64) -> usize {
         (0..SEATS).map(|seat| chain.account(&format!("reporter {seat}"))).collect();
     let immutables = (owner, QUORUM as u8, MAX_AGE_MS);
     let oracle = chain.deploy_by(owner, ORACLE, &immutables, &seats);
+    chain.also_native(oracle, &tollway_contract_oracle::oracle::NATIVE);
     let mut model = Model { seats: (0..).zip(seats.clone()).collect(), ..Model::default() };
     // Seats stay as they are here; who has one is a matter of `oracle.rs`.
     let mut random = RandomCalls::new(&chain, seed, [oracle]).without("give_seat");

@@ -375,9 +375,7 @@ fn methods_keep_their_budget() {
     market.chain.run(perp.call(carol, "liquidate", (bob, false))).succeeded();
     println!("{}\n{}", market.chain.figures(), market.chain.lints());
     // The oracle here has one reporter, and declares what it needs for seven.
-    let lints = market.chain.lints();
-    let own = lints.iter().filter(|lint| lint.contract == "perp" && lint.finding.is_too_wide());
-    assert_eq!(own.map(ToString::to_string).collect::<Vec<_>>(), Vec::<String>::new());
+    market.chain.assert_contract_declares_only_used(market.perp);
     budget::check(
         market.chain.figures(),
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("budget.toml"),

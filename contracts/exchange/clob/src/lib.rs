@@ -56,8 +56,11 @@ pub mod clob {
     /// The most prices that [`depth`](Clob::depth) returns.
     pub const LEVELS_MAX: u32 = 64;
 
-    /// How many orders `depth` reads at a time.
+    /// How many orders are read at a time.
     const PAGE: u32 = 16;
+
+    /// How many `place` reads first: most orders meet few.
+    const FIRST_PAGE: u32 = 4;
 
     /// Balances of the base token.
     const BASE: u8 = 0;
@@ -137,6 +140,15 @@ pub mod clob {
         pub amount: u128,
         /// By how many orders.
         pub orders: u32,
+    }
+
+    /// An order that comes, and what has come of it so far.
+    struct Taker {
+        id: u128,
+        owner: Address,
+        side: Side,
+        left: u128,
+        paid: u128,
     }
 
     /// Where an order stands in its book: the rank of its price, and its identifier.
@@ -366,105 +378,35 @@ pub mod clob {
             if amount == 0 || !amount.is_multiple_of(terms.lot) {
                 return Err(Error::BadAmount);
             }
-            let taker = caller();
             // Unlike `call_id`, another one for each order of a contract that places several.
             let id = next_id();
-            let makers = match side {
-                Side::Buy => Side::Sell,
-                Side::Sell => Side::Buy,
-            };
-            let (mut left, mut paid, mut met) = (amount, 0u128, 0u32);
-            let is_crossing = loop {
-                if left == 0 {
-                    break false;
-                }
-                let Some((key, maker)) = self.first(market, makers) else { break false };
-                let maker_id = key.1;
-                let maker_price = rank(makers, key.0);
-                let meets = match side {
-                    Side::Buy => maker_price <= price,
-                    Side::Sell => maker_price >= price,
-                };
-                if !meets {
-                    break false;
-                }
-                if kind == Kind::PostOnly {
-                    return Err(Error::WouldCross);
-                }
-                if met == MAKERS_MAX {
-                    break true;
-                }
-                met += 1;
-                if maker.owner == taker {
-                    self.remove(market, makers, key);
-                    self.free(market, &terms, makers, maker_price, maker_id, maker)?;
-                    continue;
-                }
-                let fill = if left < maker.left { left } else { maker.left };
-                let rest = Order { owner: maker.owner, left: maker.left - fill };
-                let (leg, value, gain) = match side {
-                    Side::Buy => {
-                        let value = value_up(&terms, fill, maker_price)?;
-                        (QUOTE, value, value)
-                    }
-                    Side::Sell => {
-                        let value = value_down(&terms, fill, maker_price)?;
-                        // What rounding leaves of what the bid had locked is its owner's again.
-                        let locked = value_down(&terms, maker.left, maker_price)?;
-                        let locks = value_down(&terms, rest.left, maker_price)?;
-                        let dust = locked.checked_sub(value).and_then(|x| x.checked_sub(locks));
-                        let dust = dust.ok_or(Error::AmountTooLarge)?;
-                        if dust > 0 {
-                            self.give(market, maker.owner, QUOTE, dust);
-                        }
-                        (BASE, value, fill)
-                    }
-                };
-                self.give(market, maker.owner, leg, gain);
-                if rest.left == 0 {
-                    self.remove(market, makers, key);
-                } else {
-                    self.set(market, makers, key, rest);
-                }
-                left -= fill;
-                paid = paid.checked_add(value).ok_or(Error::AmountTooLarge)?;
-                Traded {
-                    market,
-                    maker_id,
-                    maker: maker.owner,
-                    taker_id: id,
-                    taker,
-                    side,
-                    price: maker_price,
-                    amount: fill,
-                    paid: value,
-                }
-                .emit();
-            };
+            let mut taker = Taker { id, owner: caller(), side, left: amount, paid: 0 };
+            let is_crossing = self.sweep(market, &terms, &mut taker, price, kind)?;
+            let Taker { owner, left, paid, .. } = taker;
             let filled = amount - left;
             let rested = if kind == Kind::Ioc || is_crossing { 0 } else { left };
             if rested > 0 {
                 // What meets it later can be worth this much.
                 value_up(&terms, rested, price)?;
-                let order = Order { owner: taker, left: rested };
+                let order = Order { owner, left: rested };
                 self.set(market, side, (rank(side, price), id), order);
             }
             let (leg, gain) = match side {
                 Side::Buy => {
                     let locks = value_down(&terms, rested, price)?;
                     let owed = paid.checked_add(locks).ok_or(Error::AmountTooLarge)?;
-                    self.take(market, taker, QUOTE, owed)?;
+                    self.take(market, owner, QUOTE, owed)?;
                     (BASE, filled)
                 }
                 Side::Sell => {
-                    self.take(market, taker, BASE, filled + rested)?;
+                    self.take(market, owner, BASE, filled + rested)?;
                     (QUOTE, paid)
                 }
             };
             if gain > 0 {
-                self.give(market, taker, leg, gain);
+                self.give(market, owner, leg, gain);
             }
-            Placed { market, id, owner: taker, side, price, amount, rested }.emit();
+            Placed { market, id, owner, side, price, amount, rested }.emit();
             Ok(Outcome { id, filled, paid, rested })
         }
 
@@ -561,12 +503,140 @@ pub mod clob {
             (self.balance(market, account, BASE), self.balance(market, account, QUOTE))
         }
 
+        /// Lets an order meet those of the other side, until there is nothing left of it or none that
+        /// it may meet. Returns whether what is left still crosses the book.
+        fn sweep(
+            &mut self,
+            market: u128,
+            terms: &Market,
+            taker: &mut Taker,
+            price: u128,
+            kind: Kind,
+        ) -> Result<bool, Error> {
+            let makers = match taker.side {
+                Side::Buy => Side::Sell,
+                Side::Sell => Side::Buy,
+            };
+            let (mut met, mut page) = (0, FIRST_PAGE);
+            loop {
+                let front = self.front(market, makers, page);
+                let is_last = front.len() < page as usize;
+                page = PAGE;
+                // Orders that are done with, all at the front: they leave the book together.
+                let mut done = 0;
+                let mut is_crossing = None;
+                for (place, maker) in front {
+                    let maker_price = rank(makers, place.0);
+                    let meets = match taker.side {
+                        Side::Buy => maker_price <= price,
+                        Side::Sell => maker_price >= price,
+                    };
+                    if !meets || met == MAKERS_MAX {
+                        is_crossing = Some(meets);
+                        break;
+                    }
+                    if kind == Kind::PostOnly {
+                        return Err(Error::WouldCross);
+                    }
+                    met += 1;
+                    if maker.owner == taker.owner {
+                        self.free(market, terms, makers, maker_price, place.1, maker)?;
+                        done += 1;
+                        continue;
+                    }
+                    let rest = self.trade(market, terms, taker, maker_price, place.1, maker)?;
+                    if rest == 0 {
+                        done += 1;
+                    } else {
+                        self.set(market, makers, place, Order { left: rest, ..maker });
+                    }
+                    if taker.left == 0 {
+                        is_crossing = Some(false);
+                        break;
+                    }
+                }
+                self.remove_first(market, makers, done);
+                if is_last || is_crossing.is_some() {
+                    return Ok(is_crossing == Some(true));
+                }
+            }
+        }
+
+        /// Lets an order meet one of another owner, who is paid. Returns what is left of that.
+        fn trade(
+            &mut self,
+            market: u128,
+            terms: &Market,
+            taker: &mut Taker,
+            price: u128,
+            maker_id: u128,
+            maker: Order,
+        ) -> Result<u128, Error> {
+            let fill = if taker.left < maker.left { taker.left } else { maker.left };
+            let rest = maker.left - fill;
+            let (leg, value, gain) = match taker.side {
+                Side::Buy => {
+                    let value = value_up(terms, fill, price)?;
+                    (QUOTE, value, value)
+                }
+                Side::Sell => {
+                    let value = value_down(terms, fill, price)?;
+                    // What rounding leaves of what the bid had locked is its owner's again. A bid
+                    // that is filled at once locked what is paid for it.
+                    if rest > 0 {
+                        let locked = value_down(terms, maker.left, price)?;
+                        let locks = value_down(terms, rest, price)?;
+                        let dust = locked.checked_sub(value).and_then(|x| x.checked_sub(locks));
+                        let dust = dust.ok_or(Error::AmountTooLarge)?;
+                        if dust > 0 {
+                            self.give(market, maker.owner, QUOTE, dust);
+                        }
+                    }
+                    (BASE, value, fill)
+                }
+            };
+            self.give(market, maker.owner, leg, gain);
+            taker.left -= fill;
+            taker.paid = taker.paid.checked_add(value).ok_or(Error::AmountTooLarge)?;
+            Traded {
+                market,
+                maker_id,
+                maker: maker.owner,
+                taker_id: taker.id,
+                taker: taker.owner,
+                side: taker.side,
+                price,
+                amount: fill,
+                paid: value,
+            }
+            .emit();
+            Ok(rest)
+        }
+
         #[inline(never)]
         fn terms(&self, market: u128) -> Result<Market, Error> {
             self.markets.at(market).get().ok_or(Error::NoSuchMarket)
         }
 
-        /// The order of a side that is met first.
+        /// The orders of a side that are met first.
+        #[inline(never)]
+        fn front(&self, market: u128, side: Side, count: u32) -> Vec<(Place, Order)> {
+            match side {
+                Side::Buy => self.bids.of(market).ascend(Bound::Unbounded, count),
+                Side::Sell => self.asks.of(market).ascend(Bound::Unbounded, count),
+            }
+        }
+
+        /// Takes those out of the book.
+        #[inline(never)]
+        fn remove_first(&mut self, market: u128, side: Side, count: u32) {
+            match side {
+                Side::Buy => self.bids.of(market).remove_first(count),
+                Side::Sell => self.asks.of(market).remove_first(count),
+            }
+        }
+
+        /// The order of a side that is met first of all.
         #[inline(never)]
         fn first(&self, market: u128, side: Side) -> Option<(Place, Order)> {
             match side {

@@ -23,6 +23,7 @@ impl World {
         let mut chain = TestChain::with(config);
         let owner = chain.account("owner");
         let dex = chain.deploy(DEX, &owner);
+        chain.also_native(dex, &tollway_contract_dex::dex::NATIVE);
         Self { chain, dex, owner }
     }
 
@@ -87,6 +88,7 @@ fn pools_trade_by_the_curve() {
     world.chain.run(unknown).reverted_with("UnknownPool");
     let forged = dex.call(alice, "credit", (alice, 7u32, 1u128));
     world.chain.run(forged).reverted_with("NotOwner");
+    world.chain.assert_contract_declares_only_used(dex);
     println!("{}", world.chain.figures());
     budget::check(
         world.chain.figures(),

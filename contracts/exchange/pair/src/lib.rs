@@ -34,15 +34,11 @@
 #[tollway_sdk::contract]
 pub mod pair {
     use tollway_interfaces::TokenRef;
-    pub use tollway_interfaces::curve::{AMOUNT_MAX, FEE_SCALE};
-    use tollway_interfaces::curve::{CurveError, amount_in, amount_out, in_ratio};
+    pub use tollway_interfaces::curve::{AMOUNT_MAX, FEE_SCALE, MINIMUM_LIQUIDITY};
+    use tollway_interfaces::curve::{CurveError, amount_in, amount_out, amounts_for, shares_for};
     use tollway_sdk::env::{caller, this};
-    use tollway_sdk::math::{mul_div, mul_wide, sqrt};
+    use tollway_sdk::math::mul_wide;
     use tollway_sdk::{Address, Counter, Item, Map, contract_type};
-
-    /// Shares that the first provider leaves with nobody, so that a share can never be made so
-    /// dear that others cannot afford one.
-    pub const MINIMUM_LIQUIDITY: u128 = 1_000;
 
     /// What is fixed when the pair is created.
     #[immutables]
@@ -177,20 +173,11 @@ pub mod pair {
         ) -> Result<u128, Error> {
             let reserves = self.held();
             let total = self.total_shares();
-            let (amount0, amount1, shares) = if total == 0 {
-                let root = sqrt(mul_wide(amount0, amount1));
-                let shares =
-                    root.checked_sub(MINIMUM_LIQUIDITY).ok_or(Error::InsufficientShares)?;
+            let ratio = (reserves.reserve0, reserves.reserve1);
+            let (amount0, amount1, shares) = shares_for(ratio, total, amount0, amount1)?;
+            if total == 0 {
                 self.give_shares(Address::ZERO, MINIMUM_LIQUIDITY);
-                (amount0, amount1, shares)
-            } else {
-                let ratio = (reserves.reserve0, reserves.reserve1);
-                let (amount0, amount1) = in_ratio(ratio, amount0, amount1)?;
-                let shares0 = mul_div(amount0, total, reserves.reserve0);
-                let shares1 = mul_div(amount1, total, reserves.reserve1);
-                let shares = shares0.min(shares1).ok_or(Error::AmountTooLarge)?;
-                (amount0, amount1, shares)
-            };
+            }
             if shares == 0 || shares < min_shares {
                 return Err(Error::InsufficientShares);
             }
@@ -216,12 +203,8 @@ pub mod pair {
             let provider = caller();
             let reserves = self.held();
             let total = self.total_shares();
-            // Rounded down: what remains is never worth less a share than before.
-            let amount0 = mul_div(shares, reserves.reserve0, total);
-            let amount1 = mul_div(shares, reserves.reserve1, total);
-            let (Some(amount0), Some(amount1)) = (amount0, amount1) else {
-                return Err(Error::NotEnoughShares);
-            };
+            let amounts = amounts_for((reserves.reserve0, reserves.reserve1), total, shares);
+            let (amount0, amount1) = amounts.ok_or(Error::NotEnoughShares)?;
             if amount0 == 0 || amount1 == 0 || amount0 < min0 || amount1 < min1 {
                 return Err(Error::InsufficientOutput);
             }

@@ -340,7 +340,9 @@ fn methods_keep_their_budget() {
         pair.call(alice, "swap_0_for_1", (1_000u128, 1u128, alice)),
         pair.call(alice, "swap_1_for_0", (1_000u128, 1u128, alice)),
         pair.call(alice, "swap_exact_in", (true, 1_000u128, 1u128, alice)),
+        pair.call(alice, "swap_exact_in", (false, 1_000u128, 1u128, alice)),
         pair.call(alice, "swap", (1_000u128, 0u128, 0u128, 100u128, alice)),
+        pair.call(alice, "swap", (0u128, 1_000u128, 100u128, 0u128, alice)),
         world.tokens[0].call(alice, "transfer", (pair.address, 1_000u128)),
         pair.call(alice, "swap_received", (tokens[0], tokens[1], 0u128, 100u128, alice)),
         pair.call(alice, "remove_liquidity", (1_000u128, 1u128, 1u128)),
@@ -348,6 +350,7 @@ fn methods_keep_their_budget() {
     for call in calls {
         world.chain.run(call).succeeded();
     }
+    world.chain.assert_contract_declares_only_used(pair);
     println!("{}", world.chain.figures());
     budget::check(
         world.chain.figures(),

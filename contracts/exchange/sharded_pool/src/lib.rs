@@ -45,19 +45,15 @@ extern crate alloc;
 pub mod sharded_pool {
     use alloc::vec::Vec;
     use tollway_interfaces::TokenRef;
-    pub use tollway_interfaces::curve::{AMOUNT_MAX, FEE_SCALE};
-    use tollway_interfaces::curve::{CurveError, amount_out, in_ratio};
+    pub use tollway_interfaces::curve::{AMOUNT_MAX, FEE_SCALE, MINIMUM_LIQUIDITY};
+    use tollway_interfaces::curve::{CurveError, amount_out, amounts_for, shares_for};
     use tollway_sdk::env::{caller, this};
-    use tollway_sdk::math::{mul_div, mul_wide, sqrt};
+    use tollway_sdk::math::mul_wide;
     use tollway_sdk::{Address, Counter, Item, Map, contract_type, shard_of};
 
     /// The least of each token with which a shard trades: a unit of it is then no more than a
     /// ten-thousandth.
     pub const SHARD_MIN: u128 = 10_000;
-
-    /// Shares that the first provider leaves with nobody, so that a share can never be made so
-    /// dear that others cannot afford one.
-    pub const MINIMUM_LIQUIDITY: u128 = 1_000;
 
     /// The most shards.
     pub const SHARDS_MAX: u32 = 256;
@@ -288,19 +284,11 @@ pub mod sharded_pool {
         ) -> Result<u128, Error> {
             let whole = self.gather(&all)?;
             let total = self.total_shares();
-            let (amount0, amount1, shares) = if total == 0 {
-                let root = sqrt(mul_wide(amount0, amount1));
-                let shares =
-                    root.checked_sub(MINIMUM_LIQUIDITY).ok_or(Error::InsufficientShares)?;
+            let reserves = (whole.reserve0, whole.reserve1);
+            let (amount0, amount1, shares) = shares_for(reserves, total, amount0, amount1)?;
+            if total == 0 {
                 self.give_shares(Address::ZERO, MINIMUM_LIQUIDITY);
-                (amount0, amount1, shares)
-            } else {
-                let ratio = (whole.reserve0, whole.reserve1);
-                let (amount0, amount1) = in_ratio(ratio, amount0, amount1)?;
-                let shares0 = mul_div(amount0, total, whole.reserve0);
-                let shares1 = mul_div(amount1, total, whole.reserve1);
-                (amount0, amount1, shares0.min(shares1).ok_or(Error::AmountTooLarge)?)
-            };
+            }
             if shares == 0 || shares < min_shares {
                 return Err(Error::InsufficientShares);
             }
@@ -328,12 +316,8 @@ pub mod sharded_pool {
             let provider = caller();
             let whole = self.gather(&all)?;
             let total = self.total_shares();
-            // Rounded down: what remains is never worth less a share than before.
-            let amount0 = mul_div(shares, whole.reserve0, total);
-            let amount1 = mul_div(shares, whole.reserve1, total);
-            let (Some(amount0), Some(amount1)) = (amount0, amount1) else {
-                return Err(Error::NotEnoughShares);
-            };
+            let amounts = amounts_for((whole.reserve0, whole.reserve1), total, shares);
+            let (amount0, amount1) = amounts.ok_or(Error::NotEnoughShares)?;
             if amount0 == 0 || amount1 == 0 || amount0 < min0 || amount1 < min1 {
                 return Err(Error::InsufficientOutput);
             }

@@ -414,6 +414,7 @@ fn methods_keep_their_budget() {
     for call in calls {
         world.chain.run(call).succeeded();
     }
+    world.chain.assert_contract_declares_only_used(world.pool);
     println!("{}", world.chain.figures());
     budget::check(
         world.chain.figures(),

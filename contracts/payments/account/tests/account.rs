@@ -47,6 +47,8 @@ impl Set {
         let (first, second) = (Signer::new(kinds[0], "first"), Signer::new(kinds[1], "second"));
         let keys = Keys { first: first.key(), second: second.key() };
         let account = deploy(&mut chain, token, CHAIN, (keys, guardians.clone()));
+        chain.also_native(token, &tollway_contract_token::token::NATIVE);
+        chain.also_native(account, &tollway_contract_account::account::NATIVE);
         chain.run(token.call(mint, "mint", (account.address, FUNDS))).succeeded();
         let mut set =
             Self { chain, token, account, first, second, guardians, anyone, shop, nonce: 0 };

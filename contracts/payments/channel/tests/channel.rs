@@ -44,6 +44,8 @@ impl Set {
         let [mint, anyone] = chain.accounts(["mint", "anyone"]);
         let token = chain.deploy(TOKEN, &mint);
         let channels = chain.deploy(CHANNEL, &(token.address, CHAIN));
+        chain.also_native(token, &tollway_contract_token::token::NATIVE);
+        chain.also_native(channels, &tollway_contract_channel::channel::NATIVE);
         let mut setup = Vec::new();
         let parties = (0..parties).map(|number| {
             let name = format!("party {number}");

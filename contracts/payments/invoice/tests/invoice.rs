@@ -24,6 +24,8 @@ fn shop() -> Shop {
     let [merchant, alice, bob] = chain.accounts(["merchant", "alice", "bob"]);
     let token = chain.deploy(TOKEN, &merchant);
     let invoices = chain.deploy(INVOICE, &());
+    chain.also_native(token, &tollway_contract_token::token::NATIVE);
+    chain.also_native(invoices, &tollway_contract_invoice::invoice::NATIVE);
     for payer in [alice, bob] {
         fund(&mut chain, token, invoices, merchant, payer);
     }
@@ -167,6 +169,7 @@ fn who_must_pay_in_what_is_kept() {
     shop.issue(1, InvoiceTerms { payer: shop.alice, ..terms }).succeeded();
     shop.pay(shop.bob, 1, 100).reverted_with("WrongPayer");
     let other = shop.chain.deploy(TOKEN, &shop.merchant);
+    shop.chain.also_native(other, &tollway_contract_token::token::NATIVE);
     fund(&mut shop.chain, other, shop.invoices, shop.merchant, shop.alice);
     let wrong = (shop.merchant, 1u128, other.address, 100u128);
     shop.chain.run(shop.invoices.call(shop.alice, "pay", wrong)).reverted_with("WrongToken");

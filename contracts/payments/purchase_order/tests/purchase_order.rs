@@ -24,6 +24,8 @@ fn world() -> World {
     let [buyer, supplier, arbiter] = chain.accounts(["buyer", "supplier", "arbiter"]);
     let token = chain.deploy(TOKEN, &buyer);
     let orders = chain.deploy(PURCHASE_ORDER, &());
+    chain.also_native(token, &tollway_contract_token::token::NATIVE);
+    chain.also_native(orders, &tollway_contract_purchase_order::purchase_order::NATIVE);
     chain.run(token.call(buyer, "mint", (buyer, 10_000u128))).succeeded();
     chain.run(token.call(buyer, "approve", (orders.address, u128::MAX))).succeeded();
     World { chain, token, orders, buyer, supplier, arbiter }

@@ -88,6 +88,9 @@ impl World {
         let token = chain.deploy(TOKEN, &payer);
         let invoices = chain.deploy(INVOICE, &());
         let contract = chain.deploy(RECEIVABLE, &(invoices.address, RATE));
+        chain.also_native(token, &tollway_contract_token::token::NATIVE);
+        chain.also_native(invoices, &tollway_contract_invoice::invoice::NATIVE);
+        chain.also_native(contract, &tollway_contract_receivable::receivable::NATIVE);
         for account in merchants.into_iter().chain(banks).chain([payer]) {
             let mut calls = vec![token.call(payer, "mint", (account, WEALTH))];
             for spender in [invoices, contract] {

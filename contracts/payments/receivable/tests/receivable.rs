@@ -30,6 +30,9 @@ fn world() -> World {
     let token = chain.deploy(TOKEN, &merchant);
     let invoices = chain.deploy(INVOICE, &());
     let contract = chain.deploy(RECEIVABLE, &(invoices.address, RATE));
+    chain.also_native(token, &tollway_contract_token::token::NATIVE);
+    chain.also_native(invoices, &tollway_contract_invoice::invoice::NATIVE);
+    chain.also_native(contract, &tollway_contract_receivable::receivable::NATIVE);
     for (account, spender) in [(bank, contract), (payer, contract), (payer, invoices)] {
         let mint = token.call(merchant, "mint", (account, 100_000u128));
         let approve = token.call(account, "approve", (spender.address, u128::MAX));

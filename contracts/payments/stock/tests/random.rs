@@ -189,6 +189,7 @@ fn nothing_is_sold_twice_and_nothing_is_lost() {
         let mut chain = TestChain::with(Config { threads, ..Config::default() });
         let [merchant, clerk] = chain.accounts(["merchant", "clerk"]);
         let stock = chain.deploy(STOCK, &SLOT_MS);
+        chain.also_native(stock, &tollway_contract_stock::stock::NATIVE);
         chain.run(stock.call(merchant, "set_roles", (clerk, 3u8))).succeeded();
         let mut dice = Dice::new(seed as u64);
         let mut random = RandomCalls::new(&chain, seed as u64, [stock]).without("set_roles");

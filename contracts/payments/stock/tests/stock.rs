@@ -21,6 +21,7 @@ fn world() -> World {
     let mut chain = TestChain::new();
     let [merchant, clerk] = chain.accounts(["merchant", "clerk"]);
     let stock = chain.deploy(STOCK, &SLOT_MS);
+    chain.also_native(stock, &tollway_contract_stock::stock::NATIVE);
     chain.run(stock.call(merchant, "set_roles", (clerk, SELLER))).succeeded();
     chain.run(stock.call(merchant, "restock", (merchant, 1u64, 100u128))).succeeded();
     World { chain, stock, merchant, clerk }

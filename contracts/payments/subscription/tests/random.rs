@@ -66,6 +66,8 @@ impl World {
         let payers = chain.accounts(["p0", "p1", "p2", "p3", "p4"]);
         let token = chain.deploy(TOKEN, &merchants[0]);
         let contract = chain.deploy(SUBSCRIPTION, &());
+        chain.also_native(token, &tollway_contract_token::token::NATIVE);
+        chain.also_native(contract, &tollway_contract_subscription::subscription::NATIVE);
         let mut balances = BTreeMap::new();
         for payer in payers {
             chain.run(token.call(merchants[0], "mint", (payer, 2_000u128))).succeeded();

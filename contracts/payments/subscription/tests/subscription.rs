@@ -24,6 +24,8 @@ fn world() -> World {
     let [merchant, alice] = chain.accounts(["merchant", "alice"]);
     let token = chain.deploy(TOKEN, &merchant);
     let contract = chain.deploy(SUBSCRIPTION, &());
+    chain.also_native(token, &tollway_contract_token::token::NATIVE);
+    chain.also_native(contract, &tollway_contract_subscription::subscription::NATIVE);
     chain.run(token.call(merchant, "mint", (alice, 1_000u128))).succeeded();
     chain.run(token.call(alice, "approve", (contract.address, u128::MAX))).succeeded();
     World { chain, token, contract, merchant, alice }

@@ -83,9 +83,10 @@ impl Walk<'_> {
                 "len" | "is_empty" | "peek" | "first" | "last" | "ascend" | "descend",
                 FieldShape::Group | FieldShape::Whole,
             ) => Mode::Read,
-            ("push" | "pop" | "push_back" | "pop_front", FieldShape::Group | FieldShape::Whole) => {
-                Mode::Write
-            }
+            (
+                "push" | "pop" | "push_back" | "pop_front" | "remove_first",
+                FieldShape::Group | FieldShape::Whole,
+            ) => Mode::Write,
             _ => {
                 let what = match shape {
                     FieldShape::Cells => "a storage cell",

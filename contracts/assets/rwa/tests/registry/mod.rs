@@ -32,6 +32,7 @@ impl Registry {
         let [owner, issuer, registrar, controller] =
             chain.accounts(["owner", "issuer", "registrar", "controller"]);
         let asset = chain.deploy(RWA, &owner);
+        chain.also_native(asset, &tollway_contract_rwa::rwa::NATIVE);
         let expires_ms = chain.time_ms() + 1_000_000_000;
         let roles = [(ISSUER, issuer), (REGISTRAR, registrar), (CONTROLLER, controller)];
         let roles = roles.map(|(role, who)| asset.call(owner, "set_role", (role, who, true)));

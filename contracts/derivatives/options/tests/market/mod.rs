@@ -50,6 +50,11 @@ impl Market {
         };
         let calls = deploy(0, base);
         let puts = deploy(1, quote);
+        chain.also_native(oracle, &tollway_contract_oracle::oracle::NATIVE);
+        chain.also_native(base, &tollway_contract_token::token::NATIVE);
+        chain.also_native(quote, &tollway_contract_token::token::NATIVE);
+        chain.also_native(calls, &tollway_contract_options::options::NATIVE);
+        chain.also_native(puts, &tollway_contract_options::options::NATIVE);
         Self { chain, owner, reporter, oracle, base, quote, calls, puts }
     }
 

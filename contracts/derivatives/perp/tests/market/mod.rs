@@ -31,6 +31,9 @@ impl Market {
         let terms = (1_000u16, 500u16, 100u16, fee_bp, PRICE_AGE_MS, FUNDING_PPM, SKEW_FULL);
         let immutables = (quote.address, oracle.address, 0u32, provider, terms);
         let perp = chain.deploy(PERP, &immutables);
+        chain.also_native(oracle, &tollway_contract_oracle::oracle::NATIVE);
+        chain.also_native(quote, &tollway_contract_token::token::NATIVE);
+        chain.also_native(perp, &tollway_contract_perp::perp::NATIVE);
         let mut market = Self { chain, provider, reporter, oracle, quote, perp };
         let calls = [
             quote.call(provider, "mint", (provider, pool)),

@@ -49,6 +49,15 @@ impl World {
         let router = chain.deploy(ROUTER, &());
         let invoices = chain.deploy(INVOICE, &());
         let pay = chain.deploy(PAY, &(router.address, invoices.address));
+        for token in &tokens {
+            chain.also_native(*token, &tollway_contract_token::token::NATIVE);
+        }
+        for pair in &pairs {
+            chain.also_native(*pair, &tollway_contract_pair::pair::NATIVE);
+        }
+        chain.also_native(router, &tollway_contract_router::router::NATIVE);
+        chain.also_native(invoices, &tollway_contract_invoice::invoice::NATIVE);
+        chain.also_native(pay, &tollway_contract_pay::pay::NATIVE);
         Self { chain, tokens, pairs, invoices, pay, merchant }
     }
 
