@@ -54,6 +54,9 @@ fn ask(resolved: &Resolved, plan: &Plan, lanes: &LanesOutcome, key: &PlannedKey)
             lanes.cells.prefetch(cell as usize..cell as usize + 1);
         }
     }
+    if key.last_add != PARENT {
+        plan.prefetch(key.last_add as usize..key.last_add as usize + 1);
+    }
     resolved.prefetch_base(key.first_access as usize);
 }
 

@@ -268,6 +268,7 @@ impl Lanes<'_> {
             set.prefetch();
             self.plan.prefetch(set.numbers());
             self.cells.prefetch(set.numbers());
+            self.results.prefetch(call..call + 1);
         }
         for call in calls.iter().map(|call| *call as usize) {
             self.resolved.access_set(call).prefetch_keys();
@@ -293,10 +294,13 @@ impl Lanes<'_> {
                 if let Some(sum) = self.plan.graph.sum(*target) {
                     self.add_up(&self.plan.sums[sum], sum, adds);
                     finished.push(*target);
-                } else if next.is_none() {
-                    next = Some(*target);
                 } else {
-                    queue.push(*target);
+                    self.prefetch(&[*target]);
+                    if next.is_none() {
+                        next = Some(*target);
+                    } else {
+                        queue.push(*target);
+                    }
                 }
             }
             *untold += 1;
