@@ -26,7 +26,7 @@ const PERIOD: u64 = 0;
 
 pub(super) const ACCOUNT_KIND: Kind = Kind {
     name: "account",
-    weight: 10,
+    weight: 2,
     about: "payments of 256 smart accounts, each signed with Ed25519 by one of two keys within its \
             limit, one in ten by both",
     make: |world| {

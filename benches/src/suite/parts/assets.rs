@@ -9,7 +9,7 @@ use tollway_contracts_wasm::RWA;
 
 pub(super) const TOKEN_KIND: Kind = Kind {
     name: "token",
-    weight: 400,
+    weight: 408,
     about: "payments of one user to another, one in ten to a shop that everybody pays",
     make: |world| Ok(Box::new(Payments { token: world.tokens[0] })),
 };
