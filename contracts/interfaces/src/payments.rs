@@ -73,6 +73,15 @@ pub trait Invoice {
         payer: Address,
         amount: u128,
     ) -> u128;
+    /// The same with tokens that the caller granted this contract in this call, so that it needs no
+    /// allowance.
+    fn pay_granted(
+        merchant: Address,
+        number: u128,
+        token: TokenRef,
+        payer: Address,
+        amount: u128,
+    ) -> u128;
     /// Pays the proceeds of a paid invoice to the caller, who must be its holder; returns how much.
     fn collect(merchant: Address, number: u128, token: TokenRef) -> u128;
     /// Makes `to` the holder of an invoice. Only the holder may.

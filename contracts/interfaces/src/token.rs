@@ -23,6 +23,11 @@ pub trait Token {
     fn transfer_from(from: Address, to: Address, amount: u128);
     /// Lets `spender` move up to `amount` of the caller's; `u128::MAX` is without limit.
     fn approve(spender: Address, amount: u128);
+    /// Lets `spender` move up to `amount` of the caller's with `transfer_granted` until the
+    /// top-level call ends.
+    fn grant(spender: Address, amount: u128);
+    /// Moves `amount` from `from`, which must have granted the caller as much in this call, to `to`.
+    fn transfer_granted(from: Address, to: Address, amount: u128);
     /// What `owner` holds.
     fn balance_of(owner: Address) -> u128;
     /// What `spender` may still move of `owner`'s.

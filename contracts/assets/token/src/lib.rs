@@ -19,6 +19,11 @@
 //! without a limit; or it takes a counter that goes down without a limit too, and so is written by
 //! payments that now only read, and runs out.
 //!
+//! A contract that passes on what just came to it, as a checkout does, would have all its calls wait for
+//! each other at the one allowance of whom it passes it on to. It calls `grant` instead, which holds until
+//! the top-level call ends and is no state (after ERC-7674, "Temporary approval extension for
+//! ERC-20", 2024).
+//!
 //! No method declares its access: the macro finds it in the bodies.
 #![cfg_attr(target_family = "wasm", no_std)]
 #![deny(unsafe_code)]
@@ -27,7 +32,7 @@
 #[tollway_sdk::contract]
 pub mod token {
     use tollway_sdk::env::caller;
-    use tollway_sdk::{Address, Counter, Item, Map};
+    use tollway_sdk::{Address, Counter, Item, Map, Transient};
 
     /// What is fixed when the token is created.
     #[immutables]
@@ -44,6 +49,8 @@ pub mod token {
         balances: Map<Address, Counter>,
         /// What `(owner, spender)` may still move; [`u128::MAX`] is without limit.
         allowances: Map<(Address, Address), Item<u128>>,
+        /// What `(owner, spender)` may still move in this call.
+        granted: Map<(Address, Address), Transient<u128>>,
         /// The sum of all balances.
         supply: Counter,
     }
@@ -141,6 +148,30 @@ pub mod token {
                 };
                 allowance.set(&left);
             }
+            self.move_tokens(from, to, amount)
+        }
+
+        /// Lets `spender` move up to `amount` of the caller's tokens with
+        /// [`transfer_granted`](Self::transfer_granted) before the top-level call ends: what is then
+        /// left is void.
+        #[call]
+        pub fn grant(&mut self, spender: Address, amount: u128) {
+            self.granted.at((caller(), spender)).set(&amount);
+        }
+
+        /// Moves `amount` from `from` to `to`, out of what `from` granted the caller in this call.
+        #[call]
+        pub fn transfer_granted(
+            &mut self,
+            from: Address,
+            to: Address,
+            amount: u128,
+        ) -> Result<(), Error> {
+            let granted = self.granted.at((from, caller()));
+            let Some(left) = granted.get_or(0).checked_sub(amount) else {
+                return Err(Error::InsufficientAllowance);
+            };
+            granted.set(&left);
             self.move_tokens(from, to, amount)
         }
 

@@ -53,6 +53,22 @@ fn others_move_what_they_were_allowed() {
 }
 
 #[test]
+fn a_grant_ends_with_its_call() {
+    let (mut chain, token, [alice, bob, carol]) = chain();
+    chain.run(token.call(alice, "mint", (bob, 100u128))).succeeded();
+    let take = |amount: u128| token.call(carol, "transfer_granted", (bob, carol, amount));
+    chain.run(take(1)).reverted_with("InsufficientAllowance");
+    // Nothing of it is left for the next call, in the same block or later; `pay` has the other half.
+    let grant = token.call(bob, "grant", (carol, u128::MAX));
+    let block = chain.block([grant.clone(), take(1)]);
+    let ended: Vec<bool> = block.calls.iter().map(|call| call.receipt.is_success()).collect();
+    assert_eq!(ended, [true, false]);
+    chain.assert_independent(&grant, &grant);
+    chain.assert_independent(&take(0), &take(0));
+    assert_eq!(chain.query::<u128>(token, "balance_of", bob), 100);
+}
+
+#[test]
 fn payments_run_side_by_side() {
     let (mut chain, token, [alice, bob, carol]) = chain();
     let payers: Vec<Address> =
@@ -186,6 +202,8 @@ fn methods_keep_their_budget() {
     chain.run(token.call(bob, "approve", (carol, 500u128))).succeeded();
     chain.run(token.call(carol, "transfer_from", (bob, alice, 100u128))).succeeded();
     chain.run(token.call(carol, "burn", 50u128)).succeeded();
+    chain.run(token.call(bob, "grant", (carol, 5u128))).succeeded();
+    chain.run(token.call(carol, "transfer_granted", (bob, alice, 0u128))).succeeded();
     chain.assert_all_used();
     println!("{}", chain.figures());
     budget::check(chain.figures(), &Path::new(env!("CARGO_MANIFEST_DIR")).join("budget.toml"));

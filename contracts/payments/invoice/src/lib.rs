@@ -333,6 +333,22 @@ pub mod invoice {
             Ok(applied)
         }
 
+        /// The same with tokens that the caller granted this contract in this call: for contracts
+        /// that pay for many, whose calls would wait for each other at one allowance.
+        #[call]
+        pub fn pay_granted(
+            &mut self,
+            merchant: Address,
+            number: u128,
+            token: TokenRef,
+            payer: Address,
+            amount: u128,
+        ) -> Result<u128, Error> {
+            let applied = self.take(merchant, number, token, payer, amount)?;
+            token.transfer_granted(caller(), this(), amount);
+            Ok(applied)
+        }
+
         /// Takes `amount` off an invoice, which may settle it, and gives what is now paid too much
         /// back to `payer`, who must have paid as much toward it. What a paid invoice gives back
         /// comes from the takings. Only the holder may.

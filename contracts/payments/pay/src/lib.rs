@@ -11,8 +11,7 @@
 //! pay_with(merchant, order, token, path, max_in)
 //!                                        the same, and what the path's pairs touch
 //! pay_invoice_with(merchant, number, token, path, max_in)
-//!                                        what the path's pairs and the invoice touch,
-//!                                        write token.allowances[this, invoices]
+//!                                        what the path's pairs and the invoice touch
 //! ```
 //!
 //! The payer's tokens go straight from him to the first pair. What the last pair gives comes here and
@@ -293,8 +292,8 @@ pub mod pay {
             }
             let amount_in = self.convert(&path, token, invoice.owed, max_in)?;
             let payer = caller();
-            token.approve(self.imm.invoices.address(), invoice.owed);
-            self.imm.invoices.pay_for(merchant, number, token, payer, invoice.owed);
+            token.grant(self.imm.invoices.address(), invoice.owed);
+            self.imm.invoices.pay_granted(merchant, number, token, payer, invoice.owed);
             Ok(amount_in)
         }
 

@@ -235,6 +235,19 @@ fn payments_wait_only_where_they_share_a_pair() {
     let over_two = with(2, 2, 1, &[2, 1]);
     chain.assert_independent(&with(0, 0, 1, &[0]), &over_two);
     chain.assert_conflicting(&with(0, 0, 1, &[0]), &with(1, 0, 2, &[1]));
+    // So do invoices: what is granted on the way is no state.
+    world.issue(1, 10);
+    world.issue(2, 10);
+    let invoice = |by: usize, number, token, pairs: &[usize]| {
+        world.with("pay_invoice_with", payers[by], number, &world.path(token, pairs), WEALTH)
+    };
+    let (first, second) = (invoice(0, 1, 1, &[0]), invoice(1, 2, 2, &[1]));
+    world.chain.assert_independent(&first, &second);
+    let calls = [first, second];
+    world.chain.block(calls).succeeded().assert_critical_path(1).assert_no_misses();
+    let with = |by: usize, order, token, pairs: &[usize]| {
+        world.with("pay_with", payers[by], order, &world.path(token, pairs), WEALTH)
+    };
     // Two lanes over two pairs: each half waits for itself only.
     let calls: Vec<Call> = (0..50)
         .flat_map(|at| {
