@@ -1,12 +1,12 @@
 //! The suite and nothing else, for profilers: a world is set up, and blocks of the kinds named run in
-//! it on one thread. All blocks are made beforehand.
+//! it. All blocks are made beforehand.
 //!
 //! ```text
 //! cargo run --release -p tollway-benches --example suite_path -- [BLOCKS [KIND …]]
 //! ```
 //!
-//! `USERS` and `CALLS` set how many accounts there are and how many calls a block has;
-//! `PROFILE_WAIT_MS` waits between the set-up and the blocks, for a profiler to be attached.
+//! `USERS` and `CALLS` set how many accounts there are and how many calls a block has, `THREADS` how
+//! many threads (1 unless told); `PROFILE_WAIT_MS` waits between the set-up and the blocks, for a profiler to be attached.
 
 use anyhow::{Context, ensure};
 use std::time::{Duration, Instant};
@@ -30,7 +30,8 @@ fn main() -> anyhow::Result<()> {
     };
     let (users, calls) = (number("USERS", USERS)?, number("CALLS", BLOCK_CALLS)?);
     let reset_whole = std::env::var("RESET").is_ok_and(|reset| reset == "whole");
-    let config = Config { threads: 1, reset_whole, ..Config::default() };
+    let threads = number("THREADS", 1)?;
+    let config = Config { threads, reset_whole, ..Config::default() };
     let (mut world, blocks) = drawn(config, &only, users, blocks, calls)?;
     if let Ok(wait) = std::env::var("PROFILE_WAIT_MS") {
         std::thread::sleep(Duration::from_millis(wait.parse().context("PROFILE_WAIT_MS")?));
