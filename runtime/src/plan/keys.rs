@@ -19,7 +19,6 @@ use crate::store::{
 };
 use hashbrown::HashTable;
 use rayon::prelude::*;
-use std::sync::atomic::{AtomicU64, Ordering};
 use tollway_host_api::Mode;
 
 /// A key of a block.
@@ -71,6 +70,10 @@ struct Group {
     sums: Vec<Sum>,
     edges: EdgeList,
     has_prefixes: bool,
+    /// Where the accesses to its keys find their values, in block order.
+    placements: PackedPlacements,
+    /// Which accesses these are; empty if all.
+    accesses: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -208,19 +211,22 @@ const GROUP_ACCESSES_MIN: usize = 4_096;
 /// The mark of an access is asked for when so many before it are still to be placed.
 const AHEAD: usize = 16;
 
+/// So many accesses are looked through at once.
+const WINDOW: usize = 1_024;
+
 /// Where accesses find their values: the key's number and the source, packed.
-pub(super) type PackedPlacements = Vec<AtomicU64>;
+pub(super) type PackedPlacements = Vec<u64>;
 
 pub(super) fn pack(key: u32, source: u32) -> u64 {
     (u64::from(key) << 32) | u64::from(source)
 }
 
-/// Places the versions of all keys. `index` is an older block's, to be used again.
+/// Places the versions of all keys. `index` and `placements` are an older block's, to be used again.
 pub(super) fn place(
     resolved: &Resolved,
     store: &MemoryStore,
     mut index: KeyIndex,
-    placements: &PackedPlacements,
+    placements: &mut PackedPlacements,
 ) -> KeyIndex {
     let accesses = resolved.access_count();
     let threads = rayon::current_num_threads();
@@ -236,22 +242,40 @@ pub(super) fn place(
     let (block, bits) = (index.block, index.group_bits);
     let place = |(number, group): (usize, &mut Group)| {
         group.clear(accesses / groups);
-        let placing = Placing { resolved, store, placements, block, number, groups, bits };
-        placing.place(group);
+        Placing { resolved, store, block, number, groups, bits }.place(group);
     };
-    if groups == 1 {
-        index.groups.iter_mut().enumerate().for_each(place);
+    if let [group] = &mut index.groups[..] {
+        place((0, group));
+        std::mem::swap(placements, &mut group.placements);
     } else {
         index.groups.par_iter_mut().enumerate().for_each(place);
+        placements.resize(accesses, 0);
+        merge(&index.groups, placements, accesses.div_ceil(threads));
     }
     index
+}
+
+/// Puts the placements of all groups in the order of the accesses, so many at a time on one thread.
+/// Groups could do so themselves as they place, but accesses to keys of two groups stand side by side: the
+/// lines of `placements` would go back and forth between cores.
+fn merge(groups: &[Group], placements: &mut PackedPlacements, at_once: usize) {
+    placements.par_chunks_mut(at_once.max(1)).enumerate().for_each(|(number, placements)| {
+        let start = number * at_once;
+        for group in groups {
+            let first = group.accesses.partition_point(|access| (*access as usize) < start);
+            let placed = group.accesses[first..].iter().zip(&group.placements[first..]);
+            for (access, placement) in placed {
+                let Some(place) = placements.get_mut(*access as usize - start) else { break };
+                *place = *placement;
+            }
+        }
+    });
 }
 
 /// What a group is placed with.
 struct Placing<'b> {
     resolved: &'b Resolved,
     store: &'b MemoryStore,
-    placements: &'b PackedPlacements,
     block: u32,
     number: usize,
     groups: usize,
@@ -260,43 +284,79 @@ struct Placing<'b> {
 
 impl Placing<'_> {
     fn place(&self, group: &mut Group) {
-        let mut ahead = self.resolved.accesses().skip(AHEAD);
-        for (at, access) in self.resolved.accesses().enumerate() {
-            if let Some(access) = ahead.next() {
-                group.prefetch(access);
-            }
-            if group_of(shard_of_hash(access.hash), self.groups) != self.number {
-                continue;
-            }
-            let local = self.local(group, at as u32, access);
-            let key = &mut group.keys[local as usize];
-            let mut first = 0;
-            let source = match access.mode {
-                Mode::Add => {
-                    if key.last == PARENT && key.last_add == PARENT {
-                        first = FIRST_CHANGE;
-                    }
-                    std::mem::replace(&mut key.last_add, at as u32)
+        if self.groups == 1 {
+            let mut ahead = self.resolved.accesses().skip(AHEAD);
+            for (at, access) in self.resolved.accesses().enumerate() {
+                if let Some(access) = ahead.next() {
+                    group.prefetch(access);
                 }
-                Mode::Read | Mode::Write => {
-                    let number = number_of(local, self.number, self.bits);
-                    if key.last_add != PARENT {
-                        self.close_sum(group, local, number);
-                    }
-                    let key = &mut group.keys[local as usize];
-                    let source = key.last;
-                    if access.mode == Mode::Write {
-                        key.last = at as CellIndex;
-                    }
-                    if source != PARENT {
-                        group.edges.push((self.node(source), access.call));
-                    }
-                    source
-                }
-            };
-            let number = number_of(local, self.number, self.bits);
-            self.placements[at].store(pack(number | first, source), Ordering::Relaxed);
+                self.place_one(group, at as u32, access);
+            }
+            return;
         }
+        let mut mine = [0; WINDOW];
+        for (first, accesses) in self.resolved.chunks_of_accesses() {
+            for (number, accesses) in accesses.chunks(WINDOW).enumerate() {
+                let first = first + (number * WINDOW) as u32;
+                let found = self.find_mine(accesses, &mut mine);
+                for (place, at) in found.iter().enumerate() {
+                    if let Some(ahead) = found.get(place + AHEAD) {
+                        group.prefetch(&accesses[usize::from(*ahead)]);
+                    }
+                    let number = first + u32::from(*at);
+                    self.place_one(group, number, &accesses[usize::from(*at)]);
+                    group.accesses.push(number);
+                }
+            }
+        }
+    }
+
+    /// The places of the accesses to the group's keys. Found before the work on them, and without a
+    /// branch: no processor foretells whose key the next one is.
+    fn find_mine<'m>(&self, accesses: &[Access], mine: &'m mut [u16; WINDOW]) -> &'m [u16] {
+        let mut found = 0;
+        for (at, access) in accesses.iter().enumerate() {
+            mine[found] = at as u16;
+            found += usize::from(self.is_mine(access));
+        }
+        &mine[..found]
+    }
+
+    #[inline]
+    fn place_one(&self, group: &mut Group, at: u32, access: &Access) {
+        let local = self.local(group, at, access);
+        let number = number_of(local, self.number, self.bits);
+        let key = &mut group.keys[local as usize];
+        let mut first = 0;
+        let source = match access.mode {
+            Mode::Add => {
+                if key.last == PARENT && key.last_add == PARENT {
+                    first = FIRST_CHANGE;
+                }
+                std::mem::replace(&mut key.last_add, at)
+            }
+            Mode::Read | Mode::Write => {
+                if key.last_add != PARENT {
+                    self.close_sum(group, local, number);
+                }
+                let key = &mut group.keys[local as usize];
+                let source = key.last;
+                if access.mode == Mode::Write {
+                    key.last = at;
+                }
+                if source != PARENT {
+                    group.edges.push((self.node(source), access.call));
+                }
+                source
+            }
+        };
+        group.placements.push(pack(number | first, source));
+    }
+
+    /// Whether an access is to one of the group's keys.
+    #[inline]
+    fn is_mine(&self, access: &Access) -> bool {
+        group_of(shard_of_hash(access.hash), self.groups) == self.number
     }
 
     /// The place of an access's key in its group; the key is added if it is new.
@@ -352,7 +412,7 @@ impl Placing<'_> {
         while add != PARENT {
             let call = self.call_of(add);
             group.edges.push((call, self.node(cell)));
-            add = self.placements[add as usize].load(Ordering::Relaxed) as u32;
+            add = group.source_of(add);
         }
     }
 
@@ -374,14 +434,18 @@ impl Placing<'_> {
 }
 
 impl Group {
-    fn clear(&mut self, keys_expected: usize) {
+    fn clear(&mut self, accesses_expected: usize) {
         self.keys.clear();
-        self.keys.reserve(keys_expected);
+        self.keys.reserve(accesses_expected);
         self.new_keys.clear();
         self.by_name.clear();
         self.sums.clear();
         self.edges.clear();
         self.has_prefixes = false;
+        self.accesses.clear();
+        self.placements.clear();
+        self.accesses.reserve(accesses_expected);
+        self.placements.reserve(accesses_expected);
         self.marks.resize_with(SHARDS, Vec::new);
     }
 
@@ -392,6 +456,15 @@ impl Group {
         if let Some(mark) = marks.get(place_in_shard(access.slot)) {
             prefetch(std::slice::from_ref(mark));
         }
+    }
+
+    /// Where an access that was placed here finds its value.
+    fn source_of(&self, access: u32) -> CellIndex {
+        let place = match &self.accesses[..] {
+            [] => access as usize,
+            accesses => accesses.partition_point(|before| *before < access),
+        };
+        self.placements[place] as CellIndex
     }
 
     fn find_new(&self, hash: u64, contract: ContractIndex, key: &[u8]) -> Option<u32> {

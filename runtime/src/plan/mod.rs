@@ -35,7 +35,6 @@ use crate::store::MemoryStore;
 use graph::Graph;
 use keys::{KeyIndex, PlannedKey};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The number of a cell: the index of an access that writes or adds, or, above all accesses, the
 /// number of a sum.
@@ -84,7 +83,7 @@ impl Plan {
     /// Where an access finds and leaves its values.
     #[inline]
     pub(crate) fn placement(&self, access: usize) -> Placement {
-        let packed = self.placements[access].load(Ordering::Relaxed);
+        let packed = self.placements[access];
         let key = (packed >> 32) as u32;
         Placement {
             key: key & !keys::FIRST_CHANGE,
@@ -176,9 +175,7 @@ impl PlanMemory {
 #[inline(never)] // A phase of its own, also for profilers: `cargo xtask instructions`.
 pub(crate) fn plan(resolved: &Resolved, store: &Arc<MemoryStore>, memory: PlanMemory) -> Plan {
     let PlanMemory { keys, mut placements } = memory;
-    // What is in it from the last block is written over.
-    placements.resize_with(resolved.access_count(), AtomicU64::default);
-    let mut keys = keys::place(resolved, store, keys, &placements);
+    let mut keys = keys::place(resolved, store, keys, &mut placements);
     let (sums, first_sums, edges) = keys.take_sums();
     let graph = Graph::new(resolved.call_count(), sums.len(), &edges, &first_sums);
     let (store, keys) = (Arc::clone(store), Arc::new(keys));

@@ -256,6 +256,12 @@ impl Resolved {
         self.chunks.iter().flat_map(|chunk| &chunk.accesses)
     }
 
+    /// The same, as threads made them, each piece after the number of its first.
+    pub(crate) fn chunks_of_accesses(&self) -> impl Iterator<Item = (u32, &[Access])> {
+        let firsts = self.firsts.iter().copied();
+        firsts.zip(self.chunks.iter().map(|chunk| &chunk.accesses[..]))
+    }
+
     /// The key bytes of an access.
     #[inline]
     pub(crate) fn key(&self, access: &Access) -> &[u8] {
