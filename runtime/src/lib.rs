@@ -66,7 +66,7 @@ pub mod upgrade;
 pub mod oracle;
 mod runtime;
 
-pub use block::{Block, Call, CallIndex, Gas, Height};
+pub use block::{Block, Call, CallIndex, Gas, Height, NotABlock};
 pub use engine::artifact::{ArtifactStats, DirectoryError};
 pub use engine::code::{Code, CodeHash};
 pub use engine::config::Compiler;

@@ -61,7 +61,7 @@ fn kept_block(backend: &dyn Backend, height: Height) -> Result<Block> {
     );
     let bytes = history.block(height)?;
     let bytes = bytes.with_context(|| format!("the host kept no block with height {height}"))?;
-    let block: Block = borsh::from_slice(&bytes)
+    let block = Block::from_bytes(&bytes)
         .with_context(|| format!("what was kept with height {height} is no block"))?;
     ensure!(
         block.height == height,
