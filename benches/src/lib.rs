@@ -8,7 +8,7 @@
 //! access     recorded access sets of real blocks, read from files
 //! v2         recorded swaps of real pairs, and the formula that explains them
 //! replay     real blocks and real swaps run through the runtime and the oracle
-//! turns      the measurement: numbers of threads take turns, block by block
+//! turns      the measurement: numbers of threads take turns, a few blocks each
 //! schedule   chains and ideal schedules of any block, computed apart from the runtime's planner;
 //!            and the runtime's own schedule, simulated on any number of workers
 //! scaling    what a host with more cores would see, from measured costs

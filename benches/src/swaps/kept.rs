@@ -198,7 +198,7 @@ fn timed(
 
 /// Decodes, executes and commits a block, and has it kept with the state.
 fn run_block(runtime: &mut Runtime, bytes: Vec<u8>) -> anyhow::Result<Vec<Receipt>> {
-    let block: Block = borsh::from_slice(&bytes)?;
+    let block = Block::from_bytes(&bytes)?;
     let mut outcome = runtime.execute(&block)?;
     outcome.batch.keep_block(bytes);
     runtime.commit(outcome.batch)?;

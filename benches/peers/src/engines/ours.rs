@@ -47,7 +47,7 @@ impl Engine for Ours {
         let bytes = borsh::to_vec(&block)?;
         let runtime = self.0.runtime_mut();
         let clock = Instant::now();
-        let decoded: Block = borsh::from_slice(&bytes)?;
+        let decoded = Block::from_bytes(&bytes)?;
         let outcome = runtime.execute(&decoded)?;
         runtime.commit(outcome.batch)?;
         let elapsed = clock.elapsed();
