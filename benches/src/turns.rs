@@ -25,7 +25,7 @@ use crate::scaling::{
 use crate::spread::Spread;
 use anyhow::{Context, ensure};
 use std::time::{Duration, Instant};
-use tollway::{Block, BlockTrace, Compiler, Config, Runtime};
+use tollway::{Block, BlockTrace, Compiler, Config, Receipt, Runtime};
 
 /// A runtime that is set up for a workload.
 pub trait Host {
@@ -35,6 +35,13 @@ pub trait Host {
     fn runtime_mut(&mut self) -> &mut Runtime;
     /// The block of this number, from 0, at the next height.
     fn block(&self, number: usize) -> Block;
+    /// Checks what became of a block.
+    ///
+    /// # Errors
+    /// If a call failed or, unless that is meant, touched what it does not declare.
+    fn expect(&self, block: &Block, receipts: &[Receipt]) -> anyhow::Result<()> {
+        expect_success(block, receipts)
+    }
 }
 
 /// What to measure.
@@ -132,7 +139,7 @@ impl<H: Host> Row<H> {
         runtime.commit(outcome.batch)?;
         let commit = clock.elapsed() - decode - execute;
         let quiet = watch.was_quiet();
-        expect_success(&block, &outcome.receipts)?;
+        self.host.expect(&block, &outcome.receipts)?;
         let calls = block.calls.len() as u64;
         if number > 0 {
             self.times.push(BlockTimes::new(decode, execute, &outcome.stats, commit));

@@ -362,8 +362,11 @@ pub(crate) struct SuiteArgs {
     /// Contracts declare every add as a write: what it would be if nothing commuted
     #[arg(long)]
     pub(crate) without_adds: bool,
-    /// Each contract alone, with its adds, shards and so on and without: the book's tables, in Markdown
-    #[arg(long, conflicts_with_all = ["each", "without_adds", "json"])]
+    /// Contracts declare nothing by their immutables: what it would be if these were state
+    #[arg(long, conflicts_with = "without_adds")]
+    pub(crate) without_immutables: bool,
+    /// Each contract alone, with its adds, immutables and shards and without: the book's tables, in Markdown
+    #[arg(long, conflicts_with_all = ["each", "without_adds", "without_immutables", "json"])]
     pub(crate) page: bool,
     /// Calls of a block
     #[arg(long, value_name = "N", default_value_t = 10_000,

@@ -152,17 +152,32 @@ fn ablated(
 }
 
 /// What the book has of the suite, in Markdown: each kind of call, as its contract declares it and
-/// with every add as a write, and what else some contracts do for parallelism, with it and without.
-pub(crate) fn page_text(with: &[PartRecord], without: &[PartRecord]) -> String {
+/// with every add as a write; those that then declare nothing as if immutables were state; and
+/// what else some contracts do for parallelism, with it and without.
+pub(crate) fn page_text(
+    with: &[PartRecord],
+    without_adds: &[PartRecord],
+    without_immutables: &[PartRecord],
+) -> String {
     let first = with.first().and_then(|part| part.records.last());
     let threads = first.map_or_else(String::new, |record| count(record.threads as u64, "thread"));
     let block = first.map_or_else(String::new, |record| thousands(record.block as u64));
+    let of = |with: &PartRecord, all: &'_ [PartRecord]| {
+        all.iter().find(|without| without.name == with.name).cloned()
+    };
     let adds = with.iter().filter_map(|with| {
-        let without = without.iter().find(|without| without.name == with.name)?;
+        let without = &of(with, without_adds)?;
         let gas = with.records.first().map(|one| format!("{:.0}", one.gas_per_call));
         let figures = with_and_without(with, without).join(" | ");
         let (name, about, gas) = (with.name, with.about, gas.unwrap_or_default());
         Some(format!("| `{name}` | {about} | {figures} | {gas} |\n"))
+    });
+    let immutables = with.iter().filter_map(|with| {
+        let without =
+            &of(with, without_immutables).filter(|without| without.undeclared_calls > 0)?;
+        let figures = with_and_without(with, without).join(" | ");
+        let undeclared = thousands(without.undeclared_calls.into());
+        Some(format!("| `{}` | {undeclared} | {figures} |\n", with.name))
     });
     let others = ablated(with).map(|(with, without, ablation)| {
         let figures = with_and_without(with, without).join(" | ");
@@ -178,6 +193,15 @@ pub(crate) fn page_text(with: &[PartRecord], without: &[PartRecord]) -> String {
          With its adds / with every add as a write.\n",
         adds.collect::<String>()
     );
+    let immutables = immutables.collect::<String>();
+    if !immutables.is_empty() {
+        page += &format!(
+            "\n| contract | calls that declare nothing without | {columns} |\n\
+             | --- | --: | --: | --: | --: | --: |\n{immutables}\n\
+             With its immutables / as if these were state, which is not known before a call runs: what is \
+             declared by them cannot be then, and calls that declare nothing run one after another.\n"
+        );
+    }
     let others = others.collect::<String>();
     if !others.is_empty() {
         page += &format!(
@@ -230,6 +254,7 @@ mod tests {
             about: "what they do",
             records: vec![record(1, 1.0), record(2, speedup)],
             critical_path_calls: chain,
+            undeclared_calls: if chain == 10_000 { chain } else { 0 },
             keys_per_call: 2.0,
             speedup_unlimited: 10_000.0 / f64::from(chain),
             hot_key: String::new(),
@@ -244,8 +269,9 @@ mod tests {
             part("unsharded_pool", 1.0, 10_000),
         ];
         let without = [part("token", 1.2, 400), part("sharded_pool", 1.1, 9_000)];
+        let serial = [part("token", 1.9, 1), part("sharded_pool", 0.9, 10_000)];
         assert_eq!(
-            page_text(&with, &without),
+            page_text(&with, &without, &serial),
             "\
 | contract | calls of a block of 10,000 | calls/s on 2 threads | speed-up reached on 2 threads | possible \
 on any number of threads | longest chain | gas a call |
@@ -254,6 +280,14 @@ on any number of threads | longest chain | gas a call |
 | `sharded_pool` | what they do | 1,800,000 / 1,100,000 | 1.80 / 1.10 | 14.3 / 1.1 | 700 / 9,000 | 4000 |
 
 With its adds / with every add as a write.
+
+| contract | calls that declare nothing without | calls/s on 2 threads | speed-up reached on 2 threads | \
+possible on any number of threads | longest chain |
+| --- | --: | --: | --: | --: | --: |
+| `sharded_pool` | 10,000 | 1,800,000 / 900,000 | 1.80 / 0.90 | 14.3 / 1.0 | 700 / 10,000 |
+
+With its immutables / as if these were state, which is not known before a call runs: what is declared by them cannot be \
+then, and calls that declare nothing run one after another.
 
 | contract | without | calls/s on 2 threads | speed-up reached on 2 threads | possible on any number of \
 threads | longest chain |
@@ -264,6 +298,6 @@ With it / without.
 "
         );
         assert!(notes_text(&with).ends_with("unsharded_pool is sharded_pool without its shards."));
-        assert!(!page_text(&with[..1], &without).contains("shards"));
+        assert!(!page_text(&with[..1], &without, &[]).contains("shards"));
     }
 }

@@ -3,13 +3,12 @@
 use super::parts::{ABLATIONS, KINDS, Kind};
 use super::world::{At, Declared, Part, World};
 use crate::Progress;
-use crate::contracts::expect_success;
 use crate::scaling::Scaling;
 use crate::swaps::random::Random;
 use crate::turns::{self, Host, Row, TurnOptions};
 use anyhow::{Context, ensure};
 use serde::Serialize;
-use tollway::{Block, BlockTrace, Call, Config, Runtime};
+use tollway::{Block, BlockTrace, Call, Config, Receipt, Runtime};
 
 const SEED: u64 = 0x7011_3A9E_2026_0006;
 
@@ -71,6 +70,8 @@ pub struct PartRecord {
     pub records: Vec<SuiteRecord>,
     /// Calls on the longest chain of a block.
     pub critical_path_calls: u32,
+    /// Calls of a block that declare nothing, and so run one after another.
+    pub undeclared_calls: u32,
     /// Keys a call declares, on average.
     pub keys_per_call: f64,
     /// What the plan allows on any number of threads, by gas.
@@ -120,6 +121,7 @@ pub fn run_alone(
             name: kind.name,
             about: kind.about,
             critical_path_calls: plan.critical_path_calls,
+            undeclared_calls: plan.undeclared,
             keys_per_call: plan.accesses as f64 / f64::from(plan.calls.max(1)),
             speedup_unlimited: plan.speedup_gas.last().map_or(1.0, |(_, speedup)| *speedup),
             hot_key: report.trace.hot_keys.first().map_or_else(String::new, |key| key.name.clone()),
@@ -308,14 +310,14 @@ impl<'b> Town<'b> {
         for before in 0..number {
             let block = self.block(before);
             let outcome = self.world.runtime_mut().execute(&block)?;
-            expect_success(&block, &outcome.receipts)?;
+            self.world.expect(&block, &outcome.receipts)?;
             self.world.runtime_mut().commit(outcome.batch)?;
         }
         let block = self.block(number);
         let mut fastest: Option<BlockTrace> = None;
         for _ in 0..TRACED_RUNS {
             let outcome = self.world.runtime_mut().execute(&block)?;
-            expect_success(&block, &outcome.receipts)?;
+            self.world.expect(&block, &outcome.receipts)?;
             let trace = outcome.trace.context("the runtime made no trace")?;
             if fastest.as_ref().is_none_or(|fastest| end_ns(&trace) < end_ns(fastest)) {
                 fastest = Some(trace);
@@ -343,6 +345,10 @@ impl Host for Town<'_> {
 
     fn block(&self, number: usize) -> Block {
         self.world.block(self.blocks[number].clone())
+    }
+
+    fn expect(&self, block: &Block, receipts: &[Receipt]) -> anyhow::Result<()> {
+        self.world.expect(block, receipts)
     }
 }
 

@@ -32,7 +32,7 @@ mod measure;
 mod parts;
 mod world;
 
-pub use access::without_adds;
+pub use access::{without_adds, without_immutables};
 pub use measure::{
     BLOCK_CALLS_MAX, PartRecord, SuiteOptions, SuiteRecord, SuiteReport, TracedSuite, drawn, run,
     run_alone, traced,

@@ -59,6 +59,16 @@ fn without_adds_payments_to_one_shop_wait_for_each_other() {
 }
 
 #[test]
+fn without_immutables_swaps_run_one_after_another() {
+    let undeclared = |name, declared| {
+        run(&options(&[name], declared), &|_, _| {}).unwrap().trace.plan.undeclared
+    };
+    assert_eq!(undeclared("pair", Declared::AsWritten), 0);
+    assert_eq!(undeclared("pair", Declared::WithoutImmutables), 1_000);
+    assert_eq!(undeclared("token", Declared::WithoutImmutables), 0, "only its owner is one");
+}
+
+#[test]
 fn weights_are_thousandths_and_names_are_of_contracts() {
     assert_eq!(KINDS.iter().map(|kind| kind.weight).sum::<u32>(), 1_000);
     let names: BTreeSet<_> = KINDS.iter().map(|kind| kind.name).collect();

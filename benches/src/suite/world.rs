@@ -1,12 +1,14 @@
 //! What all contracts of the suite stand on: accounts, tokens, and a clock.
 
-use super::access::without_adds;
+use super::access::{without_adds, without_immutables};
 use crate::Progress;
-use crate::contracts::{OPERATOR, call, next_block, set_up, time_ms};
+use crate::contracts::{
+    OPERATOR, call, expect_returned, expect_success, next_block, set_up, time_ms,
+};
 use crate::swaps::random::Random;
 use borsh::BorshSerialize;
 use std::collections::BTreeMap;
-use tollway::{Address, Block, Call, CodeHash, Config, Gas, Instantiate, Runtime};
+use tollway::{Address, Block, Call, CodeHash, Config, Gas, Instantiate, Receipt, Runtime};
 use tollway_contracts_wasm::TOKEN;
 
 /// Accounts, unless a test needs fewer.
@@ -31,6 +33,8 @@ pub enum Declared {
     AsWritten,
     /// Every `add` as a `write`.
     AddsAsWrites,
+    /// Nothing for methods whose own needs immutables, as if these were state.
+    WithoutImmutables,
 }
 
 /// Where and when a call will run.
@@ -115,6 +119,9 @@ impl<'p> World<'p> {
                 let code = match self.declared {
                     Declared::AsWritten => self.runtime.upload(wasm)?,
                     Declared::AddsAsWrites => self.runtime.upload(&without_adds(wasm)?)?,
+                    Declared::WithoutImmutables => {
+                        self.runtime.upload(&without_immutables(wasm)?)?
+                    }
                 };
                 self.codes.insert(wasm.to_vec(), code);
                 code
@@ -162,6 +169,18 @@ impl<'p> World<'p> {
     /// The same, to execute and commit blocks.
     pub fn runtime_mut(&mut self) -> &mut Runtime {
         &mut self.runtime
+    }
+
+    /// Checks that all calls of a block succeeded and, unless they were made to declare less, touched
+    /// nothing that they do not declare.
+    ///
+    /// # Errors
+    /// Names the first call that did not.
+    pub fn expect(&self, block: &Block, receipts: &[Receipt]) -> anyhow::Result<()> {
+        match self.declared {
+            Declared::AsWritten | Declared::AddsAsWrites => expect_success(block, receipts),
+            Declared::WithoutImmutables => expect_returned(block, receipts),
+        }
     }
 
     /// A block at the next height.

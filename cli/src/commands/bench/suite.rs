@@ -18,17 +18,26 @@ pub(super) fn run(args: &SuiteArgs, measure: &MeasureArgs) -> Result<()> {
         turns: TurnOptions { traced: !args.each, ..super::turns(measure) },
         block_calls: args.calls as usize,
         only: args.only.clone(),
-        declared: if args.without_adds { Declared::AddsAsWrites } else { Declared::AsWritten },
+        declared: match (args.without_adds, args.without_immutables) {
+            (true, _) => Declared::AddsAsWrites,
+            (_, true) => Declared::WithoutImmutables,
+            _ => Declared::AsWritten,
+        },
         users: USERS,
     };
     if args.page {
         let with = with_bar("suite", |progress| run_alone(&options, progress))?;
-        let mut options = SuiteOptions { declared: Declared::AddsAsWrites, ..options };
+        let mut options = options;
         if options.only.is_empty() {
             options.only = KINDS.iter().map(|kind| kind.name.to_owned()).collect();
         }
-        let without = with_bar("without adds", |progress| run_alone(&options, progress))?;
-        return output::print(&page_text(&with, &without));
+        let without = |declared, title| {
+            let options = SuiteOptions { declared, ..options.clone() };
+            with_bar(title, |progress| run_alone(&options, progress))
+        };
+        let without_adds = without(Declared::AddsAsWrites, "without adds")?;
+        let without_immutables = without(Declared::WithoutImmutables, "without immutables")?;
+        return output::print(&page_text(&with, &without_adds, &without_immutables));
     }
     if args.each {
         let parts = with_bar("suite", |progress| run_alone(&options, progress))?;
@@ -68,6 +77,7 @@ fn setting(options: &SuiteOptions) -> String {
     let declared = match options.declared {
         Declared::AsWritten => "",
         Declared::AddsAsWrites => "; every add is declared as a write",
+        Declared::WithoutImmutables => "; nothing is declared by immutables",
     };
     format!(
         "suite: {} of {}, each, decoded, executed and committed; {}{declared}",
