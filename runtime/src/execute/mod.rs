@@ -264,6 +264,8 @@ impl Lanes<'_> {
     fn prefetch(&self, calls: &[u32]) {
         for call in calls.iter().map(|call| *call as usize) {
             prefetch(&self.block.calls[call..=call]);
+            self.resolved.prefetch_target(call);
+            self.plan.graph.prefetch(call);
             let set = self.resolved.access_set(call);
             set.prefetch();
             self.plan.prefetch(set.numbers());

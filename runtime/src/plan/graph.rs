@@ -1,5 +1,7 @@
 //! The conflict graph: an edge where a value flows. Nodes are the block's calls, then its sums.
 
+use crate::prefetch::prefetch;
+
 /// The number of a node: a call's position, or the number of calls plus a sum's number.
 pub(crate) type NodeIndex = u32;
 
@@ -67,6 +69,12 @@ impl Graph {
     pub(crate) fn targets(&self, node: NodeIndex) -> &[NodeIndex] {
         let (start, end) = (self.starts[node as usize], self.starts[node as usize + 1]);
         &self.targets[start as usize..end as usize]
+    }
+
+    /// Asks for where the list of [`Self::targets`] is.
+    #[inline]
+    pub(crate) fn prefetch(&self, node: usize) {
+        prefetch(&self.starts[node..node + 2]);
     }
 
     /// The number of the sum that this node is.

@@ -210,6 +210,12 @@ impl Resolved {
         &self.chunks[call / self.chunk_calls].targets[call % self.chunk_calls]
     }
 
+    /// Asks for what [`Self::target`] gives.
+    #[inline]
+    pub(crate) fn prefetch_target(&self, call: usize) {
+        prefetch(std::slice::from_ref(self.target(call)));
+    }
+
     /// Where all calls go, in block order.
     pub(crate) fn targets(&self) -> impl Iterator<Item = &Target> {
         self.chunks.iter().flat_map(|chunk| &chunk.targets)
