@@ -15,7 +15,7 @@ use tollway_benches::turns::TurnOptions;
 
 pub(super) fn run(args: &SuiteArgs, measure: &MeasureArgs) -> Result<()> {
     let options = SuiteOptions {
-        turns: TurnOptions { traced: !args.each, ..super::turns(measure) },
+        turns: TurnOptions { traced: !(args.each || args.page), ..super::turns(measure) },
         block_calls: args.calls as usize,
         only: args.only.clone(),
         declared: match (args.without_adds, args.without_immutables) {
